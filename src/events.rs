@@ -1,0 +1,1 @@
+//! events (under construction).

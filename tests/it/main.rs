@@ -1,0 +1,4 @@
+//! One integration-test binary: fewer links, one set of support code.
+#![allow(missing_docs)]
+
+mod support;

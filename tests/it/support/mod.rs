@@ -1,0 +1,1 @@
+//! Support: engines under test, fake upstreams, waits.
