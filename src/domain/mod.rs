@@ -1,1 +1,9 @@
-//! domain (under construction).
+//! The rules of Orrery as pure code: no actors, no database, no I/O, no reading of the clock. Time is an argument.
+
+pub mod call_api;
+pub mod ids;
+pub mod outcome;
+pub mod rights;
+pub mod schedule;
+pub mod transaction;
+pub mod validate;
