@@ -1,1 +1,22 @@
-//! http (under construction).
+//! Outbound HTTP: one client, one egress policy, credentials, budgets, limits. Everything that leaves the engine
+//! passes [`Outbound::send`]. Imports neither the store nor the actors.
+
+mod auth;
+mod auth_input;
+mod error;
+mod headers;
+mod message;
+mod secret;
+mod settings;
+mod vault;
+
+pub use auth::{
+    Auth, ClientCredentials, CredentialsIn, HmacAlgorithm, HmacEncoding, KeyPlace, Limits, LoginMethod, OauthClient,
+};
+pub use auth_input::{FieldError, LIMIT_MAX, Merge};
+pub use error::{Error, RETRY_AFTER_MS_MAX, Refusal, RetryClass, Step, classify_status};
+pub use headers::{check_name as check_header_name, check_value as check_header_value};
+pub use message::{Method, REDACTED, Request, RequestSample, Response, SentRequest};
+pub use secret::Secret;
+pub use settings::HttpSettings;
+pub use vault::{JournalEntry, MemoryVault, Stored, StoredToken, TokenVault, VaultError, VaultFuture};
