@@ -1,8 +1,11 @@
 //! The rules of Orrery as pure code: no actors, no database, no I/O, no reading of the clock. Time is an argument.
 
 pub mod call_api;
+pub mod cron;
+pub mod identifier;
 pub mod ids;
 pub mod outcome;
+pub mod retry;
 pub mod rights;
 pub mod schedule;
 pub mod transaction;
