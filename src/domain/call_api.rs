@@ -5,8 +5,10 @@ use serde::{Deserialize, Deserializer, Serialize};
 use crate::domain::ids::{ClientId, UserId};
 use crate::domain::schedule::{Misfire, Overlap};
 
+pub use checks::schedule_of;
 pub use headers::{Header, HeaderValue, MaskedSecret, SecretHeader};
 
+mod checks;
 mod headers;
 
 /// Failures in a row after which a call is deactivated, where the definition does not say.
@@ -225,3 +227,7 @@ fn utc() -> String {
 fn null_as_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
     Option::<T>::deserialize(deserializer).map(Option::unwrap_or_default)
 }
+
+#[cfg(test)]
+#[path = "call_api_tests.rs"]
+mod tests;

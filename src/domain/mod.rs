@@ -4,6 +4,7 @@ pub mod call_api;
 pub mod cron;
 pub mod identifier;
 pub mod ids;
+pub mod json_patch;
 pub mod outcome;
 pub mod retry;
 pub mod rights;

@@ -159,7 +159,8 @@ fn misfire_plans() {
     let hour = |hour: u8| at(&format!("2026-06-01T{hour:02}:00:00Z"));
     let now = at("2026-06-01T10:30:00Z");
     // policy, limit, stored due time, run, skipped, last skipped
-    let table: [(Misfire, usize, u8, &[u8], u64, Option<u8>); 12] = [
+    type Row<'a> = (Misfire, usize, u8, &'a [u8], u64, Option<u8>);
+    let table: &[Row<'_>] = &[
         (Misfire::Latest, 9, 10, &[10], 0, None),
         (Misfire::Latest, 9, 9, &[10], 1, Some(9)),
         (Misfire::Latest, 9, 5, &[10], 5, Some(9)),
@@ -174,7 +175,7 @@ fn misfire_plans() {
         (Misfire::Skip, 9, 11, &[], 0, None),
     ];
     for schedule in &schedules {
-        for (policy, limit, stored, run, skipped, skipped_last) in table {
+        for (policy, limit, stored, run, skipped, skipped_last) in table.iter().copied() {
             let plan = schedule.misfire_plan(hour(stored), now, policy, limit);
             let expected = MisfirePlan {
                 run_due_times: run.iter().copied().map(hour).collect(),

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::ids::TransactionId;
+use crate::domain::json_patch::{PatchError, merge_patch_text};
 
 /// Largest data of one transaction, in bytes of JSON text.
 pub const TRANSACTION_BYTES_MAX: usize = 1024 * 1024;
@@ -135,6 +136,46 @@ pub struct DataChange {
     pub after: String,
 }
 
+/// Why an edit was refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum EditError {
+    /// The transaction is not in preparation.
+    #[error(transparent)]
+    Transition(#[from] TransitionError),
+    /// The patch is not an object, so that the data would not be one either.
+    #[error("the data of a transaction must be an object")]
+    NotAnObject,
+    /// The patch cannot be applied.
+    #[error(transparent)]
+    Patch(#[from] PatchError),
+    /// The data would be too large.
+    #[error("the data would be {bytes} bytes long; at most {TRANSACTION_BYTES_MAX} are possible")]
+    TooLarge {
+        /// Its length.
+        bytes: usize,
+    },
+}
+
+/// Edits the data of a transaction by a merge patch; both are JSON texts, and what the patch does not name stays as it is
+/// written.
+///
+/// # Errors
+/// The transaction is not in preparation, or the patch does not lead to acceptable data.
+pub fn edit(status: TransactionStatus, data: &str, patch: &str) -> Result<DataChange, EditError> {
+    status.after(TransactionAction::Edit)?;
+    if !patch.trim_start().starts_with('{') {
+        return Err(EditError::NotAnObject);
+    }
+    let after = merge_patch_text(data, patch)?;
+    if after.len() > TRANSACTION_BYTES_MAX {
+        return Err(EditError::TooLarge { bytes: after.len() });
+    }
+    Ok(DataChange {
+        before: data.to_owned(),
+        after,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -166,6 +207,27 @@ mod tests {
             Ready.after(Edit).unwrap_err().to_string(),
             "the transaction is ready: it can be edited only in preparation"
         );
+    }
+
+    #[test]
+    fn edits() {
+        let data = r#"{"rfqId":12345678901234567890,"lines":[1],"note":"x"}"#;
+        let change = edit(Preparation, data, r#"{"note":null,"lines":[]}"#).unwrap();
+        assert_eq!(change.before, data);
+        assert_eq!(change.after, r#"{"rfqId":12345678901234567890,"lines":[]}"#);
+        let large = format!(r#"{{"note":"{}"}}"#, "x".repeat(TRANSACTION_BYTES_MAX));
+        let table = [
+            (Ready, "{}", "only in preparation"),
+            (Discarded, "{}", "only in preparation"),
+            (Preparation, "[]", "must be an object"),
+            (Preparation, "null", "must be an object"),
+            (Preparation, "{", "not valid JSON"),
+            (Preparation, &large, "at most 1048576"),
+        ];
+        for (status, patch, part) in table {
+            let text = edit(status, data, patch).unwrap_err().to_string();
+            assert!(text.contains(part), "{status}: {text}");
+        }
     }
 
     #[test]
