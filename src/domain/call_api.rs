@@ -42,7 +42,7 @@ pub struct CallApiDefinition {
     /// The address, as text or as a script that returns it.
     pub url: UrlSource,
     /// Additional headers, in the order in which they are sent.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_as_default")]
     pub headers: Vec<Header>,
     /// Script that returns the request's body; none sends no body.
     #[serde(default)]

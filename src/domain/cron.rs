@@ -1,7 +1,7 @@
 //! Cron rules: a cron expression in a time zone, compiled to bit masks, and the rule for daylight saving.
 //!
-//! The crate croner reads the expression and says which days it means; its own form of a rule takes 5 kB (a byte for each year
-//! up to 5000), so the masks are kept instead: 200 bytes, and a next due time in a fraction of a microsecond.
+//! The crate croner reads the expression and says which days it means; its own form of a rule takes 5 kB (a byte for
+//! each year up to 5000), so the masks are kept instead: 200 bytes, and a next due time in about a microsecond.
 
 use std::fmt;
 
@@ -13,8 +13,8 @@ use jiff::tz::{AmbiguousOffset, Offset, TimeZone};
 
 /// Longest cron expression, in bytes.
 pub const CRON_BYTES_MAX: usize = 256;
-/// How far ahead a due time is looked for, in months. No pattern that names a day at all has a longer wait (29 February on one
-/// weekday: 40 years across 2100).
+/// How far ahead a due time is looked for, in months. No pattern that names a day at all has a longer wait (29 February
+/// on one weekday: 40 years across 2100).
 const SEARCH_MONTHS_MAX: u32 = 12 * 100;
 const DAYS_IN_MONTH_MIN: u8 = 28;
 
@@ -43,7 +43,8 @@ pub enum CronError {
     },
 }
 
-const CRON_HELP: &str = "Write five fields (minute, hour, day of month, month, day of week), like \"0 6 * * 1-5\", or six with seconds in front";
+const CRON_HELP: &str = "Write five fields (minute, hour, day of month, month, day of week), like \"0 6 * * 1-5\", \
+    or six with seconds in front";
 
 /// A cron expression with its time zone, checked.
 #[derive(Clone, PartialEq, Eq)]
@@ -54,7 +55,8 @@ pub struct CronRule {
     minutes: u64,
     hours: u32,
     months: u16,
-    /// Bit d: day d of the month is meant; by length of the month (28 to 31) and weekday of its first day (0 is Sunday).
+    /// Bit d: day d of the month is meant; by length of the month (28 to 31) and weekday of its first day (0 is
+    /// Sunday).
     days: [[u32; 7]; 4],
 }
 
@@ -125,8 +127,8 @@ impl CronRule {
 
     /// The first due time after `after`; none only where the calendar ends.
     ///
-    /// A local time that does not exist is due at the first instant after the gap (all that fall into one gap together once); one
-    /// that occurs twice is due once, at its first occurrence.
+    /// A local time that does not exist is due at the first instant after the gap (all that fall into one gap together
+    /// once); one that occurs twice is due once, at its first occurrence.
     #[must_use]
     pub fn next_after(&self, after: Timestamp) -> Option<Timestamp> {
         let mut local = self.zone.to_datetime(after);
@@ -147,7 +149,8 @@ impl CronRule {
             AmbiguousOffset::Unambiguous { offset } => offset_at(offset),
             // The first of the two occurrences is the one before the clock was set back.
             AmbiguousOffset::Fold { before, .. } => offset_at(before),
-            // Read with the offset after the gap it lies before the transition, and the transition is the next one from there.
+            // Read with the offset after the gap it lies before the transition, and the transition is the next one from
+            // there.
             AmbiguousOffset::Gap { after, .. } => {
                 let early = offset_at(after)?;
                 self.zone
@@ -231,8 +234,8 @@ impl CronRule {
         )
     }
 
-    /// Whether no month that is named has a day that is meant. Every pairing of a length that a month can have with a weekday for
-    /// its first day does occur in the calendar.
+    /// Whether no month that is named has a day that is meant. Every pairing of a length that a month can have with a
+    /// weekday for its first day does occur in the calendar.
     fn is_never(&self) -> bool {
         let lengths = |month: u32| match month {
             2 => 28..=29_usize,

@@ -159,7 +159,9 @@ proptest! {
     }
 
     #[test]
-    fn different_values_have_different_identifiers(a in "[a|\\\\]{1,4}", b in "[a|\\\\]{1,4}", c in "[a|\\\\]{1,4}", d in "[a|\\\\]{1,4}") {
+    fn different_values_have_different_identifiers(
+        [a, b, c, d] in prop::array::uniform4("[a|\\\\]{1,4}"),
+    ) {
         let of = |first: &str, second: &str| {
             identify(&serde_json::json!({"x": first, "y": second}).to_string(), &["/x", "/y"]).unwrap()
         };

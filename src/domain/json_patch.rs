@@ -1,4 +1,5 @@
-//! JSON merge patch (RFC 7396): on parsed values, and on texts for data that must keep its digits and the order of its members.
+//! JSON merge patch (RFC 7396): on parsed values, and on texts for data that must keep its digits and the order of its
+//! members.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -26,8 +27,8 @@ pub enum PatchError {
     TooDeep,
 }
 
-/// Applies a merge patch: members of the patch replace those of the target, null removes, objects merge, anything else (arrays
-/// too) replaces the whole.
+/// Applies a merge patch: members of the patch replace those of the target, null removes, objects merge, anything else
+/// (arrays too) replaces the whole.
 pub fn merge_patch(target: &mut Value, patch: &Value) {
     let Value::Object(patch) = patch else {
         target.clone_from(patch);
@@ -46,8 +47,8 @@ pub fn merge_patch(target: &mut Value, patch: &Value) {
     }
 }
 
-/// Applies a merge patch to a JSON text. What the patch does not name is copied as it is written: numbers keep all their digits,
-/// and members their order; new members come last.
+/// Applies a merge patch to a JSON text. What the patch does not name is copied as it is written: numbers keep all
+/// their digits, and members their order; new members come last.
 ///
 /// # Errors
 /// One of the texts is not JSON, or the patch is nested too deeply.

@@ -29,9 +29,9 @@ impl Default for RetryPolicy {
 
 /// When to try for the next time after `attempt` failures (1 after the first).
 ///
-/// The wait is drawn evenly from the floor to the ceiling of this attempt (full jitter), by `seed` and `attempt` alone: the same
-/// arguments give the same time. Where the remote system asked for a longer wait (`retry_after_ms`), that is kept, up to the
-/// policy's cap.
+/// The wait is drawn evenly from the floor to the ceiling of this attempt (full jitter), by `seed` and `attempt` alone:
+/// the same arguments give the same time. Where the remote system asked for a longer wait (`retry_after_ms`), that is
+/// kept, up to the policy's cap.
 #[must_use]
 pub fn next_retry_at(
     now: Timestamp,

@@ -166,9 +166,9 @@ impl Schedule {
         }
     }
 
-    /// What to do at `now` where `stored_next_due` was the due time to wait for: nothing yet if it lies ahead; else everything
-    /// from it up to `now` was missed, and `policy` says what becomes of it. `All` runs the newest `all_limit` of them
-    /// (at most [`MISFIRE_RUNS_MAX`]).
+    /// What to do at `now` where `stored_next_due` was the due time to wait for: nothing yet if it lies ahead; else
+    /// everything from it up to `now` was missed, and `policy` says what becomes of it. `All` runs the newest
+    /// `all_limit` of them (at most [`MISFIRE_RUNS_MAX`]).
     #[must_use]
     pub fn misfire_plan(
         &self,
@@ -230,8 +230,8 @@ fn before(at: Timestamp) -> Option<Timestamp> {
     at.checked_sub(SignedDuration::from_nanos(1)).ok()
 }
 
-/// Looks backwards with `next_after` alone, so that there is one rule for daylight saving: a window that doubles until it holds a
-/// due time, then halving it.
+/// Looks backwards with `next_after` alone, so that there is one rule for daylight saving: a window that doubles until
+/// it holds a due time, then halving it.
 fn cron_previous_or_at(rule: &CronRule, at: Timestamp) -> Option<Timestamp> {
     const WINDOW_SECONDS_MAX: i64 = 100 * 366 * 86_400;
     let due_after = |from: Timestamp| rule.next_after(from).filter(|due| *due <= at);

@@ -156,8 +156,8 @@ pub enum EditError {
     },
 }
 
-/// Edits the data of a transaction by a merge patch; both are JSON texts, and what the patch does not name stays as it is
-/// written.
+/// Edits the data of a transaction by a merge patch; both are JSON texts, and what the patch does not name stays as it
+/// is written.
 ///
 /// # Errors
 /// The transaction is not in preparation, or the patch does not lead to acceptable data.

@@ -11,7 +11,8 @@ pub const USERNAME_CHARACTERS_MAX: usize = 128;
 /// Longest e-mail address, in bytes (RFC 5321 leaves 254 for the address itself).
 pub const EMAIL_BYTES_MAX: usize = 254;
 
-/// One field that was refused, and why. `field` is its JSON path, like `headers[0].name`; the message is for the person who sent it.
+/// One field that was refused, and why. `field` is its JSON path, like `headers[0].name`; the message is for the person
+/// who sent it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, thiserror::Error)]
 #[error("{field}: {message}")]
 pub struct FieldError {

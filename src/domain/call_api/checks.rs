@@ -46,8 +46,8 @@ const HEADERS_OF_THE_CLIENT: [&str; 11] = [
 ];
 
 impl CallApiDefinition {
-    /// Everything that is wrong with the definition by itself; empty if nothing is. Secret headers are expected to be filled in
-    /// (see [`Self::merge_secret_headers`]). A body script is allowed with every method.
+    /// Everything that is wrong with the definition by itself; empty if nothing is. Secret headers are expected to be
+    /// filled in (see [`Self::merge_secret_headers`]). A body script is allowed with every method.
     #[must_use]
     pub fn validate(&self) -> Vec<FieldError> {
         let mut errors = Vec::new();

@@ -108,8 +108,8 @@ impl CallApiDefinition {
             .collect()
     }
 
-    /// Fills the secret headers that came without a value (absent, null or in masked form) from the stored ones with the
-    /// same name; where a name occurs more than once, in order. Undoes [`Self::split_secret_headers`] too.
+    /// Fills the secret headers that came without a value (absent, null or in masked form) from the stored ones with
+    /// the same name; where a name occurs more than once, in order. Undoes [`Self::split_secret_headers`] too.
     ///
     /// # Errors
     /// The headers for which there is nothing stored.
