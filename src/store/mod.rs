@@ -1,1 +1,356 @@
-//! store (under construction).
+//! The only code that imports sea_orm or the entities: intention-named functions, each naming its tenant.
+//!
+//! A store has threads of its own, so that a busy arbiter never stalls the database's sockets, nor the other way round.
+//! SQLite has one connection for writing and a pool for reading; PostgreSQL one pool for both.
+
+use std::{future::Future, path::Path, pin::Pin, sync::Arc, time::Duration};
+
+use migration::{Migrator, MigratorTrait};
+use sea_orm::{
+    ConnectOptions, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, SqlErr, SqliteTransactionMode,
+    TransactionOptions, TransactionTrait,
+};
+use tokio::runtime::{Builder, Handle, Runtime};
+
+use crate::{clock::Clock, settings};
+
+/// Threads of the store's runtime; the work itself is done by the database.
+const THREADS: usize = 1;
+/// How long a query may wait for a connection.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// What can go wrong in the store.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A unique key refused a row; the text is the database's and names the key.
+    #[error("a unique key refused the row")]
+    Unique(String),
+    /// The row is there, but with another version.
+    #[error("the row was changed by someone else; its version is {current}")]
+    Stale {
+        /// The version that the row has.
+        current: i64,
+    },
+    /// The row is not in this tenant.
+    #[error("no such row")]
+    NotFound,
+    /// The database cannot be opened; the text says what to do.
+    #[error("{0}")]
+    Open(String),
+    /// A sealed value does not open: another key, or a damaged row.
+    #[error("{0}")]
+    Sealed(String),
+    /// Another process owns the shards, or took them over.
+    #[error("{0}")]
+    Lease(String),
+    /// A row holds what no code of ours writes.
+    #[error("unexpected content: {0}")]
+    Content(String),
+    /// The store is shutting down.
+    #[error("the store is closed")]
+    Closed,
+    /// Anything else from the database.
+    #[error("database error")]
+    Database(#[source] DbErr),
+}
+
+/// Results of the store.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// A future inside a transaction.
+pub(crate) type InTransaction<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>;
+
+impl From<DbErr> for Error {
+    fn from(error: DbErr) -> Self {
+        match error.sql_err() {
+            Some(SqlErr::UniqueConstraintViolation(text)) => Error::Unique(text),
+            _ => Error::Database(error),
+        }
+    }
+}
+
+impl From<Error> for crate::error::Error {
+    fn from(error: Error) -> Self {
+        use crate::error::Code;
+        match error {
+            Error::Stale { current } => Self::new(
+                Code::StaleVersion,
+                format!(
+                    "Someone changed it meanwhile: the current version is {current}. Read it again, then repeat the change."
+                ),
+            ),
+            Error::NotFound => Self::new(Code::NotFound, "There is no such thing in this tenant."),
+            Error::Closed => Self::new(Code::Unavailable, "The engine is stopping; try again in a moment.")
+                .with_retry_after_ms(2_000),
+            other => Self::internal(other),
+        }
+    }
+}
+
+/// The database and its threads. Cheap to clone; the last clone that goes ends the threads.
+#[derive(Clone)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    // Option: a runtime must not be dropped on a thread that runs async code, so Drop takes it out.
+    runtime: Option<Runtime>,
+    handle: Handle,
+    read: DatabaseConnection,
+    write: DatabaseConnection,
+    clock: Clock,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+impl Store {
+    /// Opens the database (for SQLite it makes the directory, not yet the tables: see [`Store::migrate`]).
+    pub async fn open(settings: &settings::Database, clock: Clock) -> Result<Self> {
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(THREADS)
+            .thread_name("orrery-store")
+            .enable_all()
+            .build()
+            .map_err(|error| Error::Open(format!("The store's threads cannot be started: {error}.")))?;
+        let handle = runtime.handle().clone();
+        let settings = settings.clone();
+        let (read, write) = handle
+            .spawn(async move { connect(&settings).await })
+            .await
+            .map_err(|error| Error::Open(format!("Opening the database was interrupted: {error}.")))??;
+        Ok(Self {
+            inner: Arc::new(Inner {
+                runtime: Some(runtime),
+                handle,
+                read,
+                write,
+                clock,
+            }),
+        })
+    }
+
+    /// Brings the tables to the version of this binary.
+    pub async fn migrate(&self) -> Result<()> {
+        self.on_store(|inner| async move { Ok(Migrator::up(&inner.write, None).await?) })
+            .await
+    }
+
+    /// How many migrations are still to be run.
+    pub async fn pending_migrations(&self) -> Result<usize> {
+        self.on_store(|inner| async move { Ok(Migrator::get_pending_migrations(&inner.write).await?.len()) })
+            .await
+    }
+
+    /// Answers when the database does: for health checks.
+    pub async fn ping(&self) -> Result<()> {
+        self.on_store(|inner| async move { Ok(inner.read.ping().await?) }).await
+    }
+
+    /// Which kind of database this is, as people call it.
+    pub fn backend_name(&self) -> &'static str {
+        if self.is_sqlite() { "SQLite" } else { "PostgreSQL" }
+    }
+
+    pub(crate) fn is_sqlite(&self) -> bool {
+        self.inner.write.get_database_backend() == DbBackend::Sqlite
+    }
+
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.inner.clock
+    }
+
+    pub(crate) fn handle(&self) -> &Handle {
+        &self.inner.handle
+    }
+
+    /// Runs a query that only reads, on the store's threads.
+    pub(crate) async fn read<T, F, Fut>(&self, query: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(DatabaseConnection) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<T>> + Send,
+    {
+        self.on_store(|inner| async move { query(inner.read.clone()).await })
+            .await
+    }
+
+    /// Runs one transaction that writes, on the store's threads; an error rolls it back. It is on disk when this returns.
+    pub(crate) async fn write<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: for<'a> FnOnce(&'a DatabaseTransaction) -> InTransaction<'a, T> + Send + 'static,
+    {
+        self.on_store(|inner| async move {
+            let transaction = inner.begin().await?;
+            match work(&transaction).await {
+                Ok(value) => {
+                    transaction.commit().await?;
+                    Ok(value)
+                }
+                Err(error) => {
+                    transaction.rollback().await?;
+                    Err(error)
+                }
+            }
+        })
+        .await
+    }
+
+    /// Closes the connections; SQLite writes its log back.
+    pub async fn close(&self) -> Result<()> {
+        self.on_store(|inner| async move {
+            inner.read.clone().close().await?;
+            Ok(inner.write.clone().close().await?)
+        })
+        .await
+    }
+
+    async fn on_store<T, F, Fut>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(Arc<Inner>) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<T>> + Send,
+    {
+        let inner = self.inner.clone();
+        let handle = self.inner.handle.clone();
+        // The task is detached from its caller: a caller that goes away does not cut a transaction in two.
+        handle
+            .spawn(async move { work(inner).await })
+            .await
+            .unwrap_or(Err(Error::Closed))
+    }
+}
+
+impl Inner {
+    async fn begin(&self) -> Result<DatabaseTransaction> {
+        let immediate =
+            (self.write.get_database_backend() == DbBackend::Sqlite).then_some(SqliteTransactionMode::Immediate);
+        let options = TransactionOptions {
+            sqlite_transaction_mode: immediate,
+            ..Default::default()
+        };
+        Ok(self.write.begin_with_options(options).await?)
+    }
+}
+
+async fn connect(settings: &settings::Database) -> Result<(DatabaseConnection, DatabaseConnection)> {
+    if let Some(path) = sqlite_path(&settings.url) {
+        make_directory(Path::new(path))?;
+        // The writer first: it makes the file and sets its page layout.
+        let write = Database::connect(sqlite_options(settings, 1))
+            .await
+            .map_err(|error| cannot_open(settings, &error))?;
+        let read = Database::connect(sqlite_options(settings, settings.pool_max)).await;
+        Ok((read.map_err(|error| cannot_open(settings, &error))?, write))
+    } else {
+        let mut options = ConnectOptions::new(settings.url.clone());
+        options
+            .max_connections(settings.pool_max)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .connect_timeout(Duration::from_secs(10))
+            .sqlx_logging(false)
+            .map_sqlx_postgres_opts(|options| {
+                options
+                    .application_name("orrery")
+                    .options([("synchronous_commit", "on"), ("timezone", "UTC")])
+            });
+        let both = Database::connect(options)
+            .await
+            .map_err(|error| cannot_open(settings, &error))?;
+        Ok((both.clone(), both))
+    }
+}
+
+fn sqlite_options(settings: &settings::Database, connections: u32) -> ConnectOptions {
+    let busy_timeout = Duration::from_millis(settings.busy_timeout_ms);
+    let mut options = ConnectOptions::new(settings.url.clone());
+    options
+        .max_connections(connections)
+        .min_connections(1)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .sqlx_logging(false)
+        .test_before_acquire(false)
+        .map_sqlx_sqlite_opts(move |options| {
+            // auto_vacuum has to come before the first table; FULL survives a loss of power.
+            options
+                .pragma("auto_vacuum", "INCREMENTAL")
+                .pragma("journal_mode", "WAL")
+                .pragma("synchronous", "FULL")
+                .pragma("foreign_keys", "OFF")
+                .pragma("temp_store", "MEMORY")
+                .busy_timeout(busy_timeout)
+        });
+    options
+}
+
+/// The file's path, without scheme and parameters; `None` if this is not SQLite on a disk.
+fn sqlite_path(url: &str) -> Option<&str> {
+    let path = url.strip_prefix("sqlite:")?;
+    let path = path.strip_prefix("//").unwrap_or(path);
+    Some(path.split('?').next().unwrap_or(path))
+}
+
+fn make_directory(file: &Path) -> Result<()> {
+    match file.parent() {
+        Some(directory) if !directory.as_os_str().is_empty() => std::fs::create_dir_all(directory).map_err(|error| {
+            Error::Open(format!(
+                "The directory {} for the database cannot be made: {error}. Choose another with database.url or change its owner.",
+                directory.display()
+            ))
+        }),
+        _ => Ok(()),
+    }
+}
+
+fn cannot_open(settings: &settings::Database, error: &DbErr) -> Error {
+    Error::Open(format!(
+        "The database {} cannot be opened: {error}. Check database.url, and that the server runs or the directory can be written.",
+        without_password(&settings.url)
+    ))
+}
+
+/// The address with its password replaced, for messages.
+pub(crate) fn without_password(address: &str) -> String {
+    match url::Url::parse(address) {
+        Ok(mut parsed) if parsed.password().is_some() => {
+            // Fails only for addresses that cannot have a password.
+            let _ = parsed.set_password(Some("…"));
+            parsed.to_string()
+        }
+        _ => address.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::Settings;
+
+    #[tokio::test]
+    async fn a_fresh_sqlite_store_gets_its_tables() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut settings = Settings::base().unwrap();
+        settings.database.url = format!("sqlite://{}/new/orrery.db?mode=rwc", directory.path().display());
+        let store = Store::open(&settings.database, Clock::system()).await.unwrap();
+        assert!(store.pending_migrations().await.unwrap() > 0);
+        store.migrate().await.unwrap();
+        assert_eq!(store.pending_migrations().await.unwrap(), 0);
+        store.ping().await.unwrap();
+        store.close().await.unwrap();
+    }
+
+    #[test]
+    fn passwords_are_not_shown() {
+        assert_eq!(
+            without_password("postgres://me:secret@host/db"),
+            "postgres://me:%E2%80%A6@host/db"
+        );
+    }
+}
