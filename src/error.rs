@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, fmt};
 
-use serde::Serialize;
+use crate::domain::validate::FieldError;
 
 /// What went wrong, as a stable word that clients may branch on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -83,15 +83,6 @@ impl Code {
     }
 }
 
-/// One member that is wrong.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct FieldProblem {
-    /// JSON path, for example `headers[0].name`.
-    pub field: String,
-    /// What is wrong with it and what would be right.
-    pub message: String,
-}
-
 /// See the module.
 #[derive(Debug)]
 pub struct Error {
@@ -100,7 +91,7 @@ pub struct Error {
     /// For the caller: what happened, to which thing, what to do.
     pub message: Cow<'static, str>,
     /// Members that are wrong.
-    pub fields: Vec<FieldProblem>,
+    pub fields: Vec<FieldError>,
     /// When to try again, milliseconds.
     pub retry_after_ms: Option<u64>,
     /// Which step of a test failed (`url_script`, `connect`, ...).
@@ -144,7 +135,7 @@ impl Error {
     }
 
     /// Wrong members of a body.
-    pub fn invalid(fields: Vec<FieldProblem>) -> Self {
+    pub fn invalid(fields: Vec<FieldError>) -> Self {
         let message = match fields.as_slice() {
             [one] => format!("{}: {}", one.field, one.message),
             many => format!("{} members are not acceptable; see `errors`.", many.len()),
@@ -154,14 +145,14 @@ impl Error {
 
     /// One wrong member of a body.
     pub fn invalid_field(field: impl Into<String>, message: impl Into<String>) -> Self {
-        Self::invalid(vec![FieldProblem {
+        Self::invalid(vec![FieldError {
             field: field.into(),
             message: message.into(),
         }])
     }
 
     /// Adds the members that are wrong.
-    pub fn with_fields(mut self, fields: Vec<FieldProblem>) -> Self {
+    pub fn with_fields(mut self, fields: Vec<FieldError>) -> Self {
         self.fields = fields;
         self
     }
