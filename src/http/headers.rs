@@ -3,6 +3,7 @@
 use actix_http::header::{HeaderName, HeaderValue};
 
 use super::error::{Error, Step};
+use super::message::{Request, is_secret_header};
 
 /// Headers that the transport writes itself, or that concern one connection only.
 const REFUSED: [&str; 11] = [
@@ -38,7 +39,29 @@ pub fn check_value(value: &str) -> Result<(), String> {
     }
 }
 
-pub(super) fn parse(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), Error> {
+/// A checked header.
+#[derive(Clone)]
+pub(super) struct Header {
+    pub name: HeaderName,
+    pub value: HeaderValue,
+    /// Left behind when a redirect changes the origin.
+    pub secret: bool,
+}
+
+/// Checks all headers of a request, the secret ones last.
+pub(super) fn parse_all(request: &Request) -> Result<Vec<Header>, Error> {
+    let plain = request
+        .headers
+        .iter()
+        .map(|(name, value)| (name, value, is_secret_header(name)));
+    let secret = request.secret_headers.iter().map(|(name, value)| (name, value, true));
+    plain
+        .chain(secret)
+        .map(|(name, value, secret)| parse(name, value, secret))
+        .collect()
+}
+
+fn parse(name: &str, value: &str, secret: bool) -> Result<Header, Error> {
     let invalid = |message: String| Error::new(Step::Request, message);
     check_name(name).map_err(|message| invalid(format!("the header name {name:?} is not accepted: it {message}")))?;
     let value = HeaderValue::from_str(value).map_err(|_| {
@@ -48,7 +71,7 @@ pub(super) fn parse(name: &str, value: &str) -> Result<(HeaderName, HeaderValue)
     })?;
     let name = HeaderName::from_bytes(name.as_bytes())
         .map_err(|_| invalid(format!("the header name {name:?} is not accepted")))?;
-    Ok((name, value))
+    Ok(Header { name, value, secret })
 }
 
 #[cfg(test)]
@@ -87,7 +110,7 @@ mod tests {
 
     #[test]
     fn messages_do_not_repeat_values() {
-        let error = parse("x-key", "hush\n").unwrap_err();
+        let error = parse("x-key", "hush\n", true).err().unwrap();
         assert_eq!(error.step, Step::Request);
         assert!(!error.message.contains("hush"));
     }

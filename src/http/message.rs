@@ -128,8 +128,12 @@ pub struct SentRequest {
 }
 
 impl SentRequest {
-    pub(crate) fn new(request: Arc<Request>) -> SentRequest {
+    pub(super) fn new(request: Arc<Request>) -> SentRequest {
         SentRequest { request }
+    }
+
+    pub(super) fn request(&self) -> &Arc<Request> {
+        &self.request
     }
 
     /// The sample with secrets replaced: secret headers, the client's credentials, secrets in the URL.

@@ -3,20 +3,36 @@
 
 mod auth;
 mod auth_input;
+mod body;
+mod budget;
+mod chain;
+mod dial;
+mod egress;
 mod error;
+mod exchange;
 mod headers;
 mod message;
+mod outbound;
+mod pool;
+mod redirect;
 mod secret;
 mod settings;
+mod sign;
+mod tls;
+mod token;
+mod token_request;
 mod vault;
 
 pub use auth::{
     Auth, ClientCredentials, CredentialsIn, HmacAlgorithm, HmacEncoding, KeyPlace, Limits, LoginMethod, OauthClient,
 };
 pub use auth_input::{FieldError, LIMIT_MAX, Merge};
+pub use budget::Permit;
+pub use egress::EgressPolicy;
 pub use error::{Error, RETRY_AFTER_MS_MAX, Refusal, RetryClass, Step, classify_status};
 pub use headers::{check_name as check_header_name, check_value as check_header_value};
 pub use message::{Method, REDACTED, Request, RequestSample, Response, SentRequest};
+pub use outbound::{Check, Outbound};
 pub use secret::Secret;
 pub use settings::HttpSettings;
 pub use vault::{JournalEntry, MemoryVault, Stored, StoredToken, TokenVault, VaultError, VaultFuture};

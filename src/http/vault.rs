@@ -6,7 +6,9 @@ use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
+use zeroize::Zeroizing;
 
 use super::secret::Secret;
 
@@ -35,6 +37,45 @@ pub struct StoredToken {
     pub seed_fingerprint: String,
 }
 
+#[derive(Serialize, Deserialize)]
+struct ClearToken {
+    access_token: String,
+    refresh_token: Option<String>,
+    expires_at: Option<Timestamp>,
+    obtained_at: Timestamp,
+    auth_fingerprint: String,
+    seed_fingerprint: String,
+}
+
+impl StoredToken {
+    /// All of it as JSON, secrets in clear: to be encrypted at once and stored.
+    pub fn to_stored_json(&self) -> Zeroizing<String> {
+        let clear = ClearToken {
+            access_token: self.access_token.expose().to_owned(),
+            refresh_token: self.refresh_token.as_ref().map(|token| token.expose().to_owned()),
+            expires_at: self.expires_at,
+            obtained_at: self.obtained_at,
+            auth_fingerprint: self.auth_fingerprint.clone(),
+            seed_fingerprint: self.seed_fingerprint.clone(),
+        };
+        // A struct of texts always serialises.
+        Zeroizing::new(serde_json::to_string(&clear).unwrap_or_default())
+    }
+
+    /// Reads what [`StoredToken::to_stored_json`] wrote.
+    pub fn from_stored_json(text: &str) -> Result<StoredToken, serde_json::Error> {
+        let clear: ClearToken = serde_json::from_str(text)?;
+        Ok(StoredToken {
+            access_token: Secret::new(clear.access_token),
+            refresh_token: clear.refresh_token.map(Secret::new),
+            expires_at: clear.expires_at,
+            obtained_at: clear.obtained_at,
+            auth_fingerprint: clear.auth_fingerprint,
+            seed_fingerprint: clear.seed_fingerprint,
+        })
+    }
+}
+
 /// What the vault knows of one client.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Stored {
@@ -42,6 +83,8 @@ pub struct Stored {
     pub token: Option<StoredToken>,
     /// From the journal: a refresh began at that time and its answer was never stored.
     pub refresh_started_at: Option<Timestamp>,
+    /// From the journal: the version of the client that the issuer refused for good, and why. Void after a `save`.
+    pub refused: Option<(i64, String)>,
 }
 
 /// What happens to a token, in order, for the record.
@@ -120,7 +163,7 @@ impl TokenVault for MemoryVault {
         self.with(tenant_id, client_id, |shelf| {
             shelf.stored = Stored {
                 token: Some(token),
-                refresh_started_at: None,
+                ..Stored::default()
             };
         });
         Box::pin(std::future::ready(Ok(())))
@@ -130,8 +173,10 @@ impl TokenVault for MemoryVault {
         self.with(tenant_id, client_id, |shelf| {
             match &entry {
                 JournalEntry::RefreshStarted { at } => shelf.stored.refresh_started_at = Some(*at),
-                JournalEntry::RefreshFailed { .. } | JournalEntry::NeedsReauthorisation { .. } => {
+                JournalEntry::RefreshFailed { .. } => shelf.stored.refresh_started_at = None,
+                JournalEntry::NeedsReauthorisation { version, message, .. } => {
                     shelf.stored.refresh_started_at = None;
+                    shelf.stored.refused = Some((*version, message.clone()));
                 }
             }
             shelf.entries.push(entry);
