@@ -4,18 +4,10 @@ use serde_json::{Map, Value};
 
 use super::auth::{Auth, Limits};
 use super::headers;
+use crate::domain::validate::FieldError;
 
 /// Largest number of requests that a limit may name; a day's log of that many takes 8 MB.
 pub const LIMIT_MAX: u32 = 1_000_000;
-
-/// One thing that is wrong with the input.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FieldError {
-    /// Path of the member, e.g. `auth.tokenUrl`.
-    pub field: String,
-    /// What to do about it.
-    pub message: String,
-}
 
 /// What absent members mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -265,10 +257,7 @@ fn check_key_name(auth: Auth) -> Result<Auth, Vec<FieldError>> {
 }
 
 fn error(field: &str, message: &str) -> FieldError {
-    FieldError {
-        field: field.to_owned(),
-        message: message.to_owned(),
-    }
+    FieldError::new(field, message)
 }
 
 #[cfg(test)]

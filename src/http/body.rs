@@ -3,12 +3,16 @@
 use std::io::{self, Write};
 
 use bytes::{Bytes, BytesMut};
-use flate2::write::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
+use flate2::write::MultiGzDecoder;
+use flate2::{Decompress, FlushDecompress, Status};
 
 use super::error::{Error, Step};
 
 /// Compressed input is decoded in pieces of this size, so that one piece never keeps the thread for long.
 const PIECE_BYTES: usize = 4_096;
+
+/// Deflate is inflated through a buffer of this size.
+const INFLATE_BYTES: usize = 16_384;
 
 /// Bodies below this size are never refused for their ratio: a few repeated rows compress very well.
 const RATIO_FREE_BYTES: usize = 1024 * 1024;
@@ -32,17 +36,47 @@ enum Form {
     /// A single chunk is handed on without copying.
     One(Bytes),
     Gzip(Box<MultiGzDecoder<Capped>>),
-    Zlib(Box<ZlibDecoder<Capped>>),
-    Raw(Box<DeflateDecoder<Capped>>),
+    Deflate(Box<Inflate>),
     /// `deflate` means zlib, but some servers send raw deflate: the first byte tells.
     DeflateUnknown,
 }
 
 /// Grows up to its limit and not a byte further.
+#[derive(Default)]
 struct Capped {
     bytes: Vec<u8>,
     bytes_max: usize,
     overflowed: bool,
+}
+
+/// Inflates zlib or raw deflate and, other than flate2's writers, knows whether the stream has ended.
+struct Inflate {
+    state: Decompress,
+    out: Capped,
+    ended: bool,
+}
+
+impl Inflate {
+    fn push(&mut self, piece: &[u8]) -> io::Result<()> {
+        let mut rest = piece;
+        let mut buffer = [0; INFLATE_BYTES];
+        while !self.ended {
+            let (read, written) = (self.state.total_in(), self.state.total_out());
+            let status = self
+                .state
+                .decompress(rest, &mut buffer, FlushDecompress::None)
+                .map_err(io::Error::other)?;
+            let read = usize::try_from(self.state.total_in() - read).unwrap_or(usize::MAX);
+            let written = usize::try_from(self.state.total_out() - written).unwrap_or(usize::MAX);
+            self.out.write_all(buffer.get(..written).unwrap_or_default())?;
+            rest = rest.get(read..).unwrap_or_default();
+            self.ended = status == Status::StreamEnd;
+            if (rest.is_empty() && written < INFLATE_BYTES) || (read == 0 && written == 0) {
+                break;
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Write for Capped {
@@ -100,11 +134,12 @@ impl Collector {
         }
         if matches!(self.form, Form::DeflateUnknown) && !chunk.is_empty() {
             let zlib = chunk.first().is_some_and(|first| first & 0x0f == 8);
-            self.form = if zlib {
-                Form::Zlib(Box::new(ZlibDecoder::new(Capped::new(self.caps))))
-            } else {
-                Form::Raw(Box::new(DeflateDecoder::new(Capped::new(self.caps))))
-            };
+            let (state, out) = (Decompress::new(zlib), Capped::new(self.caps));
+            self.form = Form::Deflate(Box::new(Inflate {
+                state,
+                out,
+                ended: false,
+            }));
         }
         match &mut self.form {
             Form::One(first) if first.is_empty() => *first = chunk,
@@ -115,7 +150,7 @@ impl Collector {
                 self.form = Form::Plain(whole);
             }
             Form::Plain(whole) => whole.extend_from_slice(&chunk),
-            Form::Gzip(_) | Form::Zlib(_) | Form::Raw(_) => return self.inflate(&chunk),
+            Form::Gzip(_) | Form::Deflate(_) => return self.inflate(&chunk),
             Form::DeflateUnknown => {}
         }
         Ok(())
@@ -124,27 +159,34 @@ impl Collector {
     /// The whole body.
     pub fn finish(self) -> Result<Bytes, Error> {
         let caps = self.caps;
-        let broken = |_| Error::new(Step::Protocol, "the compressed answer ends early or is damaged");
-        let whole = match self.form {
+        let (done, capped) = match self.form {
             Form::One(bytes) => return Ok(bytes),
             Form::Plain(bytes) => return Ok(bytes.freeze()),
             Form::DeflateUnknown => return Ok(Bytes::new()),
             // An empty body is no gzip stream, but servers mark it as one (204, HEAD).
             Form::Gzip(_) if self.received == 0 => return Ok(Bytes::new()),
-            Form::Gzip(decoder) => decoder.finish().map_err(broken)?,
-            Form::Zlib(decoder) => decoder.finish().map_err(broken)?,
-            Form::Raw(decoder) => decoder.finish().map_err(broken)?,
+            Form::Gzip(mut decoder) => (decoder.try_finish(), std::mem::take(decoder.get_mut())),
+            Form::Deflate(inflate) if inflate.ended => (Ok(()), inflate.out),
+            Form::Deflate(inflate) => (Err(io::ErrorKind::UnexpectedEof.into()), inflate.out),
         };
-        caps.check_ratio(whole.bytes.len(), self.received)?;
-        Ok(Bytes::from(whole.bytes))
+        if capped.overflowed {
+            return Err(caps.too_large());
+        }
+        if done.is_err() {
+            return Err(Error::new(
+                Step::Protocol,
+                "the compressed answer ends early or is damaged",
+            ));
+        }
+        caps.check_ratio(capped.bytes.len(), self.received)?;
+        Ok(Bytes::from(capped.bytes))
     }
 
     fn inflate(&mut self, chunk: &[u8]) -> Result<(), Error> {
         for piece in chunk.chunks(PIECE_BYTES) {
             let (done, capped) = match &mut self.form {
                 Form::Gzip(decoder) => (decoder.write_all(piece), decoder.get_ref()),
-                Form::Zlib(decoder) => (decoder.write_all(piece), decoder.get_ref()),
-                Form::Raw(decoder) => (decoder.write_all(piece), decoder.get_ref()),
+                Form::Deflate(inflate) => (inflate.push(piece), &inflate.out),
                 Form::Plain(_) | Form::One(_) | Form::DeflateUnknown => return Ok(()),
             };
             if capped.overflowed {
@@ -281,6 +323,17 @@ mod tests {
         let whole = gzip(b"some text that is compressed");
         assert_eq!(
             step(collect(Some("gzip"), CAPS, &whole[..whole.len() - 4], 5)),
+            Step::Protocol
+        );
+        let mut zlib = ZlibEncoder::new(Vec::new(), Compression::fast());
+        zlib.write_all(b"some text that is compressed").unwrap();
+        let zlib = zlib.finish().unwrap();
+        assert_eq!(
+            step(collect(Some("deflate"), CAPS, &zlib[..zlib.len() - 6], 5)),
+            Step::Protocol
+        );
+        assert_eq!(
+            step(collect(Some("deflate"), CAPS, &zlib[2..zlib.len() - 8], 5)),
             Step::Protocol
         );
         assert_eq!(step(collect(Some("gzip"), CAPS, b"plain text", 5)), Step::Protocol);

@@ -207,14 +207,15 @@ impl State {
     fn reserve(&mut self, now: Duration, deadline: Duration) -> Result<Duration, Duration> {
         self.fits(now, deadline)?;
         let at = self.next_at(now);
-        let Some(most) = self.windows().map(|(_, limit)| limit).max() else {
+        let Some(longest) = self.windows().map(|(window, _)| window).max() else {
             return Ok(now);
         };
-        let index = self.grants.partition_point(|grant| *grant <= at);
-        self.grants.insert(index, at);
-        while self.grants.len() > most {
+        // Kept by age, not by number: a reservation that is given back must not take the history with it.
+        while self.grants.front().is_some_and(|grant| *grant + longest <= now) {
             self.grants.pop_front();
         }
+        let index = self.grants.partition_point(|grant| *grant <= at);
+        self.grants.insert(index, at);
         Ok(at)
     }
 }

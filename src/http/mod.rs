@@ -26,7 +26,7 @@ mod vault;
 pub use auth::{
     Auth, ClientCredentials, CredentialsIn, HmacAlgorithm, HmacEncoding, KeyPlace, Limits, LoginMethod, OauthClient,
 };
-pub use auth_input::{FieldError, LIMIT_MAX, Merge};
+pub use auth_input::{LIMIT_MAX, Merge};
 pub use budget::Permit;
 pub use egress::EgressPolicy;
 pub use error::{Error, RETRY_AFTER_MS_MAX, Refusal, RetryClass, Step, classify_status};
