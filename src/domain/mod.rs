@@ -1,6 +1,7 @@
 //! The rules of Orrery as pure code: no actors, no database, no I/O, no reading of the clock. Time is an argument.
 
 pub mod call_api;
+pub mod call_state;
 pub mod cron;
 pub mod identifier;
 pub mod ids;
@@ -9,5 +10,6 @@ pub mod outcome;
 pub mod retry;
 pub mod rights;
 pub mod schedule;
+pub mod settle;
 pub mod transaction;
 pub mod validate;
