@@ -14,6 +14,10 @@ use tokio::runtime::{Builder, Handle, Runtime};
 
 use crate::{clock::Clock, settings};
 
+pub mod page;
+
+pub use page::{Page, Paged};
+
 /// Threads of the store's runtime; the work itself is done by the database.
 const THREADS: usize = 1;
 /// How long a query may wait for a connection.
@@ -43,6 +47,18 @@ pub enum Error {
     /// Another process owns the shards, or took them over.
     #[error("{0}")]
     Lease(String),
+    /// A list's cursor that no list of ours gave out.
+    #[error("not a cursor of this list")]
+    Cursor,
+    /// The run of this due time was recorded before: nothing of this entry was written.
+    #[error("the run of this due time is recorded already")]
+    AlreadyRecorded,
+    /// The ledger's queue is full: nothing of this entry was written.
+    #[error("the ledger's queue is full; try again in {retry_after_ms} ms")]
+    Full {
+        /// When to try again, milliseconds.
+        retry_after_ms: u64,
+    },
     /// A row holds what no code of ours writes.
     #[error("unexpected content: {0}")]
     Content(String),
@@ -80,6 +96,16 @@ impl From<Error> for crate::error::Error {
                 ),
             ),
             Error::NotFound => Self::new(Code::NotFound, "There is no such thing in this tenant."),
+            Error::Cursor => Self::new(
+                Code::BadRequest,
+                "The cursor is not one of this list. Begin again without it, and take `nextCursor` as it is.",
+            ),
+            Error::AlreadyRecorded => Self::new(Code::WrongState, "A run with this due time is recorded already."),
+            Error::Full { retry_after_ms } => Self::new(
+                Code::Unavailable,
+                "The engine has more to write than it can; try again in a moment.",
+            )
+            .with_retry_after_ms(retry_after_ms),
             Error::Closed => Self::new(Code::Unavailable, "The engine is stopping; try again in a moment.")
                 .with_retry_after_ms(2_000),
             other => Self::internal(other),
