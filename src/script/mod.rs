@@ -1,13 +1,37 @@
-//! User scripts: the pool of worker processes (parent side) and the worker itself (child side).
+//! User scripts: the pool of worker processes (parent side) and the worker itself (child side). V8 never runs in the engine's process.
+//!
+//! Parent: `pool` (the door), `state` (who runs what), `slot` and `process` (one worker), `supervisor` (starts, deadlines), `answer`,
+//! `postmortem`. Child: `worker` (the only code that knows mini-v8), `bootstrap.js` (what scripts see and may return), `digits`,
+//! `sandbox`, `seam` with `v8_seam.cc`. Both: `wire`, `page`.
 
-/// Runs the worker loop when this process was started as a script worker; `None` otherwise. Call it first in `main`.
+mod answer;
+mod digits;
+mod error;
+mod job;
+mod limits;
+mod page;
+mod pool;
+mod postmortem;
+mod process;
+mod sandbox;
+mod seam;
+mod slot;
+mod state;
+mod supervisor;
+mod wire;
+mod worker;
+
+pub use error::{Error, ScriptError, ScriptErrorKind};
+pub use job::{Context, Job, Kind, LastRun, LogLevel, LogLine, Output, RequestInfo, ResponseInfo, Value};
+pub use limits::{Confinement, PoolSettings, PoolStatus, WorkerCommand};
+pub use pool::ScriptPool;
+
+/// The first argument of a worker process.
+const WORKER_ARGUMENT: &str = "script-worker";
+
+/// Runs the worker loop when this process was started as a script worker; `None` otherwise. Call it first in `main`, before any thread
+/// is started: `if let Some(code) = orrery::script::run_worker_if_asked() { return code; }`.
 pub fn run_worker_if_asked() -> Option<std::process::ExitCode> {
-    if std::env::args().nth(1).as_deref() != Some("script-worker") {
-        return None;
-    }
-    let mv8 = mini_v8::MiniV8::new();
-    match mv8.eval::<_, f64>("1 + 1") {
-        Ok(_) => Some(std::process::ExitCode::SUCCESS),
-        Err(_) => Some(std::process::ExitCode::FAILURE),
-    }
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    (args.first()? == WORKER_ARGUMENT).then(|| worker::run(args.get(1..).unwrap_or_default()))
 }
