@@ -1,6 +1,6 @@
 //! The engine's one error: a stable code, a message for the caller, and a source for the log. No HTTP here.
 
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, fmt, sync::Arc};
 
 use crate::domain::validate::FieldError;
 
@@ -21,6 +21,8 @@ pub enum Code {
     BadRequest,
     /// Readable, but not acceptable; see `fields`.
     Invalid,
+    /// The request did not arrive in time.
+    RequestTimeout,
     /// Body not in a media type that is understood.
     UnsupportedMediaType,
     /// Body above the cap.
@@ -64,6 +66,7 @@ impl Code {
             Code::MethodNotAllowed => "method_not_allowed",
             Code::BadRequest => "bad_request",
             Code::Invalid => "invalid",
+            Code::RequestTimeout => "request_timeout",
             Code::UnsupportedMediaType => "unsupported_media_type",
             Code::TooLarge => "too_large",
             Code::NameInUse => "name_in_use",
@@ -98,7 +101,8 @@ pub struct Error {
     pub step: Option<&'static str>,
     /// More members for the problem document (a JSON object), for example a script error.
     pub details: Option<serde_json::Value>,
-    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    // Arc: the gateway's outer layer takes a copy of an error that a response only lends out.
+    source: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
 
 /// Results of the engine.
@@ -125,7 +129,7 @@ impl Error {
             Code::Internal,
             "Something went wrong inside Orrery; the log has it under this request id.",
         );
-        error.source = Some(source.into());
+        error.source = Some(Arc::from(source.into()));
         error
     }
 
@@ -175,9 +179,38 @@ impl Error {
         self
     }
 
+    /// The chain of causes in one line, for the log only.
+    #[must_use]
+    pub fn causes(&self) -> String {
+        let mut text = String::new();
+        let mut cause = std::error::Error::source(self);
+        while let Some(error) = cause {
+            if !text.is_empty() {
+                text.push_str(": ");
+            }
+            text.push_str(&error.to_string());
+            cause = error.source();
+        }
+        text
+    }
+
+    /// A copy that shares the source.
+    #[must_use]
+    pub fn duplicate(&self) -> Self {
+        Self {
+            code: self.code,
+            message: self.message.clone(),
+            fields: self.fields.clone(),
+            retry_after_ms: self.retry_after_ms,
+            step: self.step,
+            details: self.details.clone(),
+            source: self.source.clone(),
+        }
+    }
+
     /// Adds what the log should see.
     pub fn with_source(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
-        self.source = Some(source.into());
+        self.source = Some(Arc::from(source.into()));
         self
     }
 }

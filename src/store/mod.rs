@@ -14,6 +14,7 @@ use tokio::runtime::{Builder, Handle, Runtime};
 
 use crate::{clock::Clock, settings};
 
+pub mod audit;
 pub mod page;
 
 pub use page::{Page, Paged};

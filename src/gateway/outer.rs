@@ -1,0 +1,186 @@
+//! The outer layer of every route: trace span, request id, panics, problem documents, headers, counting.
+
+use std::panic::AssertUnwindSafe;
+
+use actix_web::{
+    Error as WebError, HttpResponse,
+    body::{BoxBody, MessageBody},
+    dev::{ServiceRequest, ServiceResponse},
+    http::header,
+    middleware::Next,
+    web,
+};
+use futures_util::FutureExt;
+use tracing::Span;
+use tracing_actix_web::RootSpanBuilder;
+
+use super::{
+    headers,
+    problem::{self, Place, Rendered},
+    request_id::{self, RequestId},
+};
+use crate::{
+    engine::Engine,
+    error::{Code, Error},
+};
+
+/// The span of a request: no query string, no header, no body.
+pub(super) struct RequestSpan;
+
+impl RootSpanBuilder for RequestSpan {
+    fn on_request_start(request: &ServiceRequest) -> Span {
+        let id = match request.app_data::<web::Data<Engine>>() {
+            Some(engine) => RequestId::assign(request, engine.clock()),
+            None => String::new(),
+        };
+        tracing::info_span!(
+            "request",
+            request.id = %id,
+            http.method = %request.method(),
+            http.path = %request.path(),
+            http.status = tracing::field::Empty,
+        )
+    }
+
+    fn on_request_end<B: MessageBody>(span: Span, outcome: &Result<ServiceResponse<B>, WebError>) {
+        let status = match outcome {
+            Ok(response) => response.status(),
+            Err(error) => error.as_response_error().status_code(),
+        };
+        span.record("http.status", status.as_u16());
+    }
+}
+
+/// See the module. Mounted with `middleware::from_fn`.
+pub(super) async fn outer<B: MessageBody + 'static>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<BoxBody>, WebError> {
+    let Some(engine) = request.app_data::<web::Data<Engine>>().cloned() else {
+        return Err(Error::internal("the engine is not in the app's data").into());
+    };
+    let started = engine.clock().monotonic();
+    let method = request.method().clone();
+    let place = Place {
+        instance: Some(request.path().to_owned()),
+        request_id: Some(RequestId::assign(&request, engine.clock())),
+    };
+    // A panic is caught here: the next request on this connection must not find it closed.
+    let outcome = AssertUnwindSafe(next.call(request)).catch_unwind().await;
+    let (result, route) = match outcome {
+        Ok(Ok(response)) => {
+            let route = response.request().match_pattern();
+            (Ok(finish(response.map_into_boxed_body(), &place)), route)
+        }
+        Ok(Err(error)) => (Err(refused(&error, &place)), None),
+        Err(_) => {
+            let error = Error::internal("a handler panicked; the panic's own message is above");
+            (Err(rendered(error, &place)), None)
+        }
+    };
+    let status = match &result {
+        Ok(response) => response.status(),
+        Err(error) => error.as_response_error().status_code(),
+    };
+    let seconds = (engine.clock().monotonic().saturating_sub(started)).as_secs_f64();
+    let route = route.unwrap_or_else(|| "none".to_owned());
+    let metrics = engine.metrics();
+    metrics
+        .requests
+        .with_label_values(&[method.as_str(), &route, status.as_str()])
+        .inc();
+    metrics
+        .request_seconds
+        .with_label_values(&[method.as_str(), &route])
+        .observe(seconds);
+    tracing::debug!(
+        http.status = status.as_u16(),
+        http.route = route,
+        seconds,
+        "request answered"
+    );
+    result
+}
+
+/// Turns whatever went wrong below into a problem document, and adds the headers of every answer.
+fn finish(response: ServiceResponse, place: &Place) -> ServiceResponse {
+    let status = response.status();
+    let is_problem = response
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|value| value.as_bytes().starts_with(problem::MEDIA_TYPE.as_bytes()));
+    let error = match response.response().error() {
+        Some(error) => Some(engine_error(error)),
+        None if (status.is_client_error() || status.is_server_error()) && !is_problem => {
+            Some(problem::from_status(status, None))
+        }
+        None => None,
+    };
+    let (request, response) = response.into_parts();
+    let mut response = match error {
+        Some(error) => {
+            log(&error, place);
+            replace(response, &error, place)
+        }
+        None => response,
+    };
+    if let Some(id) = &place.request_id {
+        headers::set(response.headers_mut(), request_id::HEADER, id);
+    }
+    headers::secure(response.headers_mut());
+    ServiceResponse::new(request, response)
+}
+
+/// The problem document in place of a response, with the headers that say more (Allow, Retry-After).
+fn replace(old: HttpResponse, error: &Error, place: &Place) -> HttpResponse {
+    let mut new = problem::render(error, place);
+    for name in [header::ALLOW, header::RETRY_AFTER] {
+        if let (Some(value), false) = (old.headers().get(&name), new.headers().contains_key(&name)) {
+            new.headers_mut().insert(name, value.clone());
+        }
+    }
+    new
+}
+
+/// Our own error if it is one, else what its status says.
+pub(super) fn engine_error(error: &WebError) -> Error {
+    if let Some(error) = error.as_error::<Error>() {
+        return error.duplicate();
+    }
+    problem::from_status(error.as_response_error().status_code(), Some(error.to_string()))
+}
+
+fn refused(error: &WebError, place: &Place) -> WebError {
+    match error.as_error::<Rendered>() {
+        Some(rendered) => WebError::from(Rendered {
+            error: rendered.error.duplicate(),
+            place: place.clone(),
+            headers: rendered.headers.clone(),
+        }),
+        None => rendered(engine_error(error), place),
+    }
+}
+
+fn rendered(error: Error, place: &Place) -> WebError {
+    log(&error, place);
+    let id = place.request_id.clone().unwrap_or_default();
+    let headers = vec![
+        (request_id::HEADER, id),
+        ("x-content-type-options", "nosniff".to_owned()),
+        ("cache-control", "no-store".to_owned()),
+    ];
+    Rendered {
+        error,
+        place: place.clone(),
+        headers,
+    }
+    .into()
+}
+
+/// Once, here: the caller sees the request id, the log everything else.
+fn log(error: &Error, place: &Place) {
+    if error.code == Code::Internal {
+        let request_id = place.request_id.as_deref().unwrap_or_default();
+        tracing::error!(request.id = request_id, cause = %error.causes(), "request failed");
+    }
+}
