@@ -15,9 +15,13 @@ use tokio::runtime::{Builder, Handle, Runtime};
 use crate::{clock::Clock, settings};
 
 pub mod audit;
+pub mod ledger;
 pub mod page;
+pub mod seal;
 
+pub use ledger::Ledger;
 pub use page::{Page, Paged};
+pub use seal::{Place, Sealer};
 
 /// Threads of the store's runtime; the work itself is done by the database.
 const THREADS: usize = 1;
@@ -127,6 +131,7 @@ struct Inner {
     read: DatabaseConnection,
     write: DatabaseConnection,
     clock: Clock,
+    ledger: Ledger,
 }
 
 impl Drop for Inner {
@@ -147,6 +152,10 @@ impl Store {
             .build()
             .map_err(|error| Error::Open(format!("The store's threads cannot be started: {error}.")))?;
         let handle = runtime.handle().clone();
+        let ledger = {
+            let _inside = handle.enter();
+            Ledger::start()
+        };
         let settings = settings.clone();
         let (read, write) = handle
             .spawn(async move { connect(&settings).await })
@@ -159,6 +168,7 @@ impl Store {
                 read,
                 write,
                 clock,
+                ledger,
             }),
         })
     }
