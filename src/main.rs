@@ -1,8 +1,13 @@
 //! The command line.
 
-fn main() -> std::process::ExitCode {
+mod command;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    // A script worker is this same binary; it must become one before anything else has started.
     if let Some(code) = orrery::script::run_worker_if_asked() {
         return code;
     }
-    std::process::ExitCode::SUCCESS
+    command::run()
 }

@@ -1,4 +1,6 @@
-//! What an engine counts, in a registry of its own: two engines in one process do not mix their numbers.
+//! What an engine counts, in a registry of its own: two engines in one process do not mix their numbers. `log` has its log lines.
+
+pub mod log;
 
 use prometheus::{
     Encoder, Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
