@@ -15,9 +15,11 @@ use tokio::runtime::{Builder, Handle, Runtime};
 use crate::{clock::Clock, settings};
 
 pub mod audit;
+pub mod call_apis;
 pub mod ledger;
 pub mod page;
 pub mod seal;
+pub mod transactions;
 
 pub use ledger::Ledger;
 pub use page::{Page, Paged};
