@@ -1,6 +1,7 @@
 //! The command line.
 
 mod command;
+mod demo;
 
 use std::process::ExitCode;
 
