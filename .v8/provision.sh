@@ -67,7 +67,7 @@ fetch() { # fetch PACKAGE: downloads and unpacks it under $packages
 
 if [ -n "$(installed_version)" ]; then
     library_package=$(depends libnode-dev | grep '^libnode[0-9]' | head -n 1)
-    headers=$(dpkg -L libnode-dev | sed -n 's|/v8-isolate\.h$||p' | head -n 1)
+    headers=$(dpkg -L libnode-dev | sed -n 's|/v8-isolate\.h$||p' | sort | head -n 1)
     library=$(dpkg -L "$library_package" | grep '/libnode\.so\.[0-9]*$' | head -n 1)
     say "using the installed libnode-dev $(installed_version)"
 else
@@ -82,7 +82,7 @@ else
     [ -n "$library_package" ] || fail "libnode-dev names no libnode package."
     fetch libnode-dev
     fetch "$library_package"
-    headers=$(find "$packages/usr/include" -name v8-isolate.h -printf '%h\n' | head -n 1)
+    headers=$(find "$packages/usr/include" -name v8-isolate.h -printf '%h\n' | sort | head -n 1)
     library=$(find "$packages/usr/lib" -name 'libnode.so.*' | head -n 1)
     # Libraries that libnode needs and this machine lacks: among the packages that it depends on.
     if ldd "$library" | grep -q 'not found'; then

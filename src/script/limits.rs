@@ -46,7 +46,7 @@ impl Default for PoolSettings {
 /// The program that becomes a worker: its `main` must call [`run_worker_if_asked`](super::run_worker_if_asked) first.
 #[derive(Debug, Clone)]
 pub struct WorkerCommand {
-    /// Path of the program; `None`: this program.
+    /// Absolute path of the program; `None`: the running program, also when its file has been replaced meanwhile.
     pub program: Option<PathBuf>,
     /// Its arguments; the pool appends the limits.
     pub args: Vec<String>,

@@ -3,6 +3,7 @@
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream as StdUnixStream;
+use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 
@@ -36,10 +37,12 @@ pub(super) fn start(settings: &PoolSettings) -> io::Result<Process> {
     let (ours, theirs) = StdUnixStream::pair()?;
     ours.set_nonblocking(true)?;
     let (page, descriptor) = SharedPage::create(settings.log_bytes_max)?;
-    let program = match &settings.worker_command.program {
-        Some(program) => program.clone(),
-        None => std::env::current_exe()?,
-    };
+    // Not current_exe: after an upgrade in place that path is another program, whose frames may differ.
+    let program = settings
+        .worker_command
+        .program
+        .as_deref()
+        .unwrap_or(Path::new("/proc/self/exe"));
     let limits = WorkerLimits {
         heap_mib: settings.heap_mib,
         output_bytes_max: settings.output_bytes_max,

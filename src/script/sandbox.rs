@@ -28,9 +28,12 @@ pub(super) fn enter_early() -> Early {
     // SAFETY: plain numbers; closes what the parent may have leaked into us.
     let closed_descriptors = unsafe { libc::syscall(libc::SYS_close_range, 3, u32::MAX, 0) } == 0;
     let statm = File::open("/proc/self/statm").ok();
+    // Where the machine runs out of memory, a worker is to go before the engine. Not every container lets us say so.
+    let _ = std::fs::write("/proc/self/oom_score_adj", "500");
     let null = OpenOptions::new().read(true).write(true).open("/dev/null").ok();
-    // SAFETY: plain numbers.
+    // SAFETY: plain numbers and a C string.
     let no_new_privs = unsafe {
+        libc::prctl(libc::PR_SET_NAME, c"orrery-script".as_ptr());
         libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
         libc::prctl(libc::PR_SET_DUMPABLE, 0);
         libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0
@@ -163,4 +166,59 @@ fn allow_few_system_calls() -> Option<()> {
     let filter = SeccompFilter::new(rules, refuse, SeccompAction::Allow, architecture).ok()?;
     let program: BpfProgram = filter.try_into().ok()?;
     seccompiler::apply_filter_all_threads(&program).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{TcpStream, UdpSocket};
+    use std::os::unix::net::UnixStream;
+    use std::process::{Command, Stdio, exit};
+
+    use super::{enter_early, enter_late};
+
+    const INSIDE: &str = "ORRERY_TEST_INSIDE_THE_WALLS";
+    const ALL_REFUSED: i32 = 100;
+
+    /// Does nothing, unless the test below has started this program again: then it tries what a broken-out script would try.
+    #[test]
+    fn inside() {
+        if std::env::var_os(INSIDE).is_none() {
+            return;
+        }
+        let confinement = enter_late(enter_early(), 128);
+        if confinement.landlock_abi.is_none() && !confinement.seccomp {
+            exit(ALL_REFUSED);
+        }
+        let attempts = [
+            std::fs::read("/etc/passwd").is_ok(),
+            std::fs::write("/tmp/orrery-escaped", "x").is_ok(),
+            std::fs::read_dir("/").is_ok(),
+            TcpStream::connect("127.0.0.1:1").is_err_and(|error| error.kind() == std::io::ErrorKind::ConnectionRefused),
+            UdpSocket::bind("127.0.0.1:0").is_ok(),
+            UnixStream::pair().is_ok(),
+            Command::new("/bin/true").spawn().is_ok(),
+            std::thread::Builder::new().spawn(|| ()).is_ok(),
+            std::env::vars_os().next().is_some(),
+            // SAFETY: plain numbers.
+            unsafe { libc::kill(libc::getppid(), 0) } == 0,
+        ];
+        let escaped = attempts.iter().position(|succeeded| *succeeded);
+        exit(escaped.map_or(ALL_REFUSED, |at| i32::try_from(at).unwrap()));
+    }
+
+    #[test]
+    fn what_a_script_that_broke_out_would_try_is_refused() {
+        let status = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "script::sandbox::tests::inside"])
+            .env(INSIDE, "1")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .status()
+            .unwrap();
+        assert_eq!(
+            status.code(),
+            Some(ALL_REFUSED),
+            "the number of the attempt that succeeded, or a death: {status}"
+        );
+    }
 }
