@@ -1,29 +1,26 @@
 //! Where connections are made: resolves, checks every address, connects to a checked one, does the TLS handshake.
 //!
-//! awc's own connector is not used for this: it skips the resolver for literal addresses, does not tell TLS errors from
-//! others, and takes an answer that was cut off for a whole one. [`Wire`] turns the end of a connection into an error,
-//! so that the reader of a body can tell the two apart.
+//! awc's own connector is not used for this: it skips the resolver for literal addresses and does not tell TLS errors
+//! from others.
 
+use std::cell::Cell;
 use std::fmt;
-use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use actix_http::Uri;
-use actix_rt::net::{ActixStream, Ready, TcpStream};
+use actix_rt::net::TcpStream;
 use actix_tls::connect::rustls_0_23::TlsConnector;
-use actix_tls::connect::rustls_0_23::reexports::AsyncTlsStream;
 use actix_tls::connect::{ConnectError, ConnectInfo, Connection, Host};
 use actix_web::dev::Service;
 use futures_util::future::LocalBoxFuture;
 use rustls::ClientConfig;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::egress::EgressPolicy;
 use super::error::{Error, Step};
+use super::wire::{Io, Wire};
 
 /// Makes the connections of one awc client; `tls` is present in the client for https.
 #[derive(Clone)]
@@ -31,17 +28,8 @@ pub(super) struct Dialer {
     pub policy: Arc<EgressPolicy>,
     pub tls: Option<Arc<ClientConfig>>,
     pub timeout: Duration,
+    pub head_bytes_max: usize,
 }
-
-/// A connection, plain or TLS. Reading past the end is [`Closed`], not zero bytes.
-pub(super) enum Wire {
-    Plain(TcpStream),
-    Tls(Box<AsyncTlsStream<TcpStream>>),
-}
-
-/// The upstream ended the connection in an orderly way.
-#[derive(Debug)]
-pub(super) struct Closed;
 
 /// Carries our typed error through awc.
 #[derive(Debug)]
@@ -67,9 +55,10 @@ impl Service<ConnectInfo<Uri>> for Dialer {
                 .trim_start_matches('[')
                 .trim_end_matches(']')
                 .to_owned();
-            let made = tokio::time::timeout(dialer.timeout, dialer.dial(&host, port)).await;
-            match made.unwrap_or_else(|_| Err(dialer.too_slow(&host, port))) {
-                Ok(wire) => Ok(Connection::new(uri, wire)),
+            let step = Cell::new(Step::Connect);
+            let made = tokio::time::timeout(dialer.timeout, dialer.dial(&host, port, &step)).await;
+            match made.unwrap_or_else(|_| Err(dialer.too_slow(&host, port, step.get()))) {
+                Ok(io) => Ok(Connection::new(uri, Wire::new(io, dialer.head_bytes_max))),
                 Err(error) => Err(ConnectError::Resolver(Box::new(DialError(error)))),
             }
         })
@@ -77,14 +66,17 @@ impl Service<ConnectInfo<Uri>> for Dialer {
 }
 
 impl Dialer {
-    async fn dial(&self, host: &str, port: u16) -> Result<Wire, Error> {
+    async fn dial(&self, host: &str, port: u16, step: &Cell<Step>) -> Result<Io, Error> {
         let addresses = self.resolve(host, port).await?;
         let stream = connect(&addresses, host, port).await?;
         // Requests are written whole; waiting for more only delays small ones.
         let _ = stream.set_nodelay(true);
         match &self.tls {
-            None => Ok(Wire::Plain(stream)),
-            Some(config) => handshake(stream, host, Arc::clone(config)).await,
+            None => Ok(Io::Plain(stream)),
+            Some(config) => {
+                step.set(Step::Tls);
+                handshake(stream, host, Arc::clone(config)).await
+            }
         }
     }
 
@@ -108,12 +100,14 @@ impl Dialer {
         Ok(addresses)
     }
 
-    fn too_slow(&self, host: &str, port: u16) -> Error {
+    fn too_slow(&self, host: &str, port: u16, step: Step) -> Error {
         let waited_ms = self.timeout.as_millis();
-        Error::new(
-            Step::Connect,
-            format!("no connection to {host}:{port} within {waited_ms} ms"),
-        )
+        let what = if step == Step::Tls {
+            "no TLS handshake with"
+        } else {
+            "no connection to"
+        };
+        Error::new(step, format!("{what} {host}:{port} within {waited_ms} ms"))
     }
 }
 
@@ -132,10 +126,10 @@ async fn connect(addresses: &[SocketAddr], host: &str, port: u16) -> Result<TcpS
     ))
 }
 
-async fn handshake(stream: TcpStream, host: &str, config: Arc<ClientConfig>) -> Result<Wire, Error> {
+async fn handshake(stream: TcpStream, host: &str, config: Arc<ClientConfig>) -> Result<Io, Error> {
     let connection = Connection::new(ServerName(host.to_owned()), stream);
     match TlsConnector::service(config).call(connection).await {
-        Ok(connection) => Ok(Wire::Tls(Box::new(connection.into_parts().0))),
+        Ok(connection) => Ok(Io::Tls(Box::new(connection.into_parts().0))),
         Err(cause) => Err(Error::new(
             Step::Tls,
             format!("the TLS handshake with {host} failed: {cause}"),
@@ -155,14 +149,6 @@ impl Host for ServerName {
     }
 }
 
-impl fmt::Display for Closed {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("the upstream closed the connection")
-    }
-}
-
-impl std::error::Error for Closed {}
-
 impl fmt::Display for DialError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(formatter)
@@ -170,71 +156,3 @@ impl fmt::Display for DialError {
 }
 
 impl std::error::Error for DialError {}
-
-impl Wire {
-    fn stream(&mut self) -> Pin<&mut dyn Duplex> {
-        match self {
-            Wire::Plain(stream) => Pin::new(stream),
-            Wire::Tls(stream) => Pin::new(stream.as_mut()),
-        }
-    }
-
-    fn tcp(&self) -> &TcpStream {
-        match self {
-            Wire::Plain(stream) => stream,
-            Wire::Tls(stream) => stream.get_ref().0,
-        }
-    }
-}
-
-trait Duplex: AsyncRead + AsyncWrite + Unpin {}
-
-impl<T: AsyncRead + AsyncWrite + Unpin> Duplex for T {}
-
-impl AsyncRead for Wire {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        ready!(self.stream().poll_read(context, buffer))?;
-        if buffer.filled().len() == before && buffer.remaining() > 0 {
-            return Poll::Ready(Err(io::Error::new(io::ErrorKind::UnexpectedEof, Closed)));
-        }
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl AsyncWrite for Wire {
-    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.stream().poll_write(context, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.stream().poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.stream().poll_shutdown(context)
-    }
-}
-
-impl ActixStream for Wire {
-    fn poll_read_ready(&self, context: &mut Context<'_>) -> Poll<io::Result<Ready>> {
-        ActixStream::poll_read_ready(self.tcp(), context)
-    }
-
-    fn poll_write_ready(&self, context: &mut Context<'_>) -> Poll<io::Result<Ready>> {
-        ActixStream::poll_write_ready(self.tcp(), context)
-    }
-}
-
-impl fmt::Debug for Wire {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Wire::Plain(_) => "Wire::Plain",
-            Wire::Tls(_) => "Wire::Tls",
-        })
-    }
-}

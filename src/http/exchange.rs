@@ -12,13 +12,14 @@ use futures_util::StreamExt;
 use url::Url;
 
 use super::body::{Caps, Collector};
-use super::dial::{Closed, DialError};
+use super::dial::DialError;
 use super::error::{Error, Step};
 use super::headers::Header;
 use super::message::Method;
 use super::outbound::Shared;
 use super::pool;
 use super::sign::Credential;
+use super::wire::{Closed, HeadTooLarge};
 
 /// Decompression gives way to others after this many chunks.
 const CHUNKS_BEFORE_PAUSE: usize = 16;
@@ -98,10 +99,10 @@ pub(super) async fn exchange(shared: &Arc<Shared>, hop: Hop<'_>, stage: &Cell<St
         Some(body) => request.send_body(body),
         // Some servers insist on a length with these methods.
         None if matches!(hop.method, Method::Post | Method::Put | Method::Patch) => request.send_body(Bytes::new()),
-        None => request.send(),
+        None => request.send_body(actix_http::body::None::new()),
     };
     let response = sent.await.map_err(|cause| send_error(cause, host))?;
-    let (status, headers) = read_head(&response, shared.settings.head_bytes_max)?;
+    let (status, headers) = read_head(&response);
     stage.set(Stage::Body);
     let caps = Caps {
         bytes_max: hop.response_bytes_max,
@@ -111,21 +112,13 @@ pub(super) async fn exchange(shared: &Arc<Shared>, hop: Hop<'_>, stage: &Cell<St
     Ok(Answer { status, headers, body })
 }
 
-fn read_head(response: &ClientResponse, head_bytes_max: usize) -> Result<(u16, Vec<(String, String)>), Error> {
-    let mut head_bytes = 0;
-    let mut headers = Vec::with_capacity(response.headers().len());
-    for (name, value) in response.headers() {
-        head_bytes += name.as_str().len() + value.len() + 4;
-        headers.push((
-            name.as_str().to_owned(),
-            String::from_utf8_lossy(value.as_bytes()).into_owned(),
-        ));
-    }
-    if head_bytes > head_bytes_max {
-        let message = format!("the head of the answer is larger than {head_bytes_max} bytes");
-        return Err(Error::new(Step::TooLarge, message));
-    }
-    Ok((response.status().as_u16(), headers))
+fn read_head(response: &ClientResponse) -> (u16, Vec<(String, String)>) {
+    let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+    let headers = response
+        .headers()
+        .iter()
+        .map(|(name, value)| (name.as_str().to_owned(), text(value)));
+    (response.status().as_u16(), headers.collect())
 }
 
 async fn read_body(mut response: ClientResponse, caps: Caps) -> Result<Bytes, Error> {
@@ -201,6 +194,11 @@ fn send_error(cause: SendRequestError, host: &str) -> Error {
         },
         SendRequestError::Connect(ConnectError::Disconnected) => lost(&"disconnected"),
         SendRequestError::Connect(cause) => Error::new(Step::Connect, format!("cannot connect to {host}: {cause}")),
+        SendRequestError::Response(ParseError::Io(cause))
+            if cause.get_ref().is_some_and(|inner| inner.is::<HeadTooLarge>()) =>
+        {
+            Error::new(Step::TooLarge, format!("{host}: {cause}"))
+        }
         SendRequestError::Send(cause) | SendRequestError::Response(ParseError::Io(cause)) => lost(&cause),
         SendRequestError::Response(ParseError::TooLarge) => {
             Error::new(Step::TooLarge, format!("the head of the answer of {host} is too large"))

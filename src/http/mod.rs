@@ -22,6 +22,7 @@ mod tls;
 mod token;
 mod token_request;
 mod vault;
+mod wire;
 
 pub use auth::{
     Auth, ClientCredentials, CredentialsIn, HmacAlgorithm, HmacEncoding, KeyPlace, Limits, LoginMethod, OauthClient,

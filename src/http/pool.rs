@@ -86,6 +86,7 @@ fn build(shared: &Arc<Shared>, secure: bool) -> Client {
         policy: Arc::clone(&shared.policy),
         tls: secure.then(|| Arc::clone(&shared.tls)),
         timeout,
+        head_bytes_max: settings.head_bytes_max,
     };
     let connector = Connector::new()
         .connector(dialer)

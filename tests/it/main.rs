@@ -1,6 +1,10 @@
 //! One integration-test binary: fewer links, one set of support code.
+#![cfg(test)]
 #![allow(missing_docs)]
 
+mod http;
+mod http_auth;
+mod http_redirect;
 mod script;
 mod support;
 mod tidy;

@@ -1,1 +1,5 @@
 //! Support: engines under test, fake upstreams, waits.
+
+pub mod outbound;
+pub mod upstream;
+pub mod upstream_tls;

@@ -1,0 +1,546 @@
+//! A fake upstream on loopback that misbehaves on request: every path has a behaviour, every request is recorded.
+//!
+//! It speaks HTTP by hand, so that it can break it. It runs on a thread of its own and stops when dropped.
+
+use std::collections::HashMap;
+use std::io::Write;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{oneshot, watch};
+
+/// Longest wait of a test for a request that should come.
+const WAIT: Duration = Duration::from_secs(20);
+
+/// What a path does with a request.
+#[derive(Clone)]
+pub enum Behaviour {
+    /// 200 with JSON.
+    Json(Value),
+    /// This status, headers and body.
+    Respond {
+        status: u16,
+        headers: Vec<(String, String)>,
+        body: Vec<u8>,
+    },
+    /// 200 with what was sent, as JSON: method, path, headers, body.
+    Echo,
+    /// A redirect.
+    Redirect { status: u16, location: String },
+    /// Never answers.
+    Hang,
+    /// The head, then nothing.
+    HangAfterHead,
+    /// The body byte by byte, one every few milliseconds.
+    Drip(Vec<u8>),
+    /// Announces and sends so many zero bytes, as long as somebody reads.
+    Endless { bytes: u64, announced: bool },
+    /// A small gzip body that inflates to so many bytes.
+    GzipBomb { inflated: usize },
+    /// Closes without a byte.
+    CloseAtOnce,
+    /// Announces more than it sends, then closes.
+    CloseMidBody,
+    /// A chunked body that ends without its last chunk, then closes.
+    CloseMidChunks,
+    /// A body without length that ends with the connection, as HTTP/1.0 had it.
+    UntilClose(Vec<u8>),
+    /// A head with a header of so many bytes.
+    HugeHead { bytes: usize },
+    /// Something that is not HTTP.
+    NotHttp,
+    /// A token endpoint; see [`Issuer`].
+    Token,
+    /// 200 with JSON for a bearer of the newest token of the issuer, 401 for others.
+    Protected(Value),
+    /// Two interim answers (100 and 103), then the other.
+    Interim(Box<Behaviour>),
+    /// Waits for [`Upstream::open_gate`], then does the other.
+    Gated(Box<Behaviour>),
+}
+
+/// The token endpoint of an upstream.
+#[derive(Clone)]
+pub struct Issuer {
+    /// Tokens issued so far; token n is `access-n`.
+    pub issued: u64,
+    /// The access token that counts; `None` after [`Upstream::revoke`].
+    pub access_token: Option<String>,
+    /// The refresh token that counts. `None`: refresh tokens are not checked.
+    pub refresh_token: Option<String>,
+    /// Whether each refresh issues another refresh token.
+    pub rotates: bool,
+    /// Put into the answer, seconds.
+    pub expires_in: Option<u64>,
+    /// Answered instead of a token.
+    pub refuses_with: Option<(u16, Value)>,
+}
+
+/// One request as it arrived.
+#[derive(Debug, Clone)]
+pub struct Recorded {
+    pub method: String,
+    /// Path and query.
+    pub target: String,
+    /// Names in lower case.
+    pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
+}
+
+impl Recorded {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
+    }
+
+    pub fn path(&self) -> &str {
+        self.target.split('?').next().unwrap()
+    }
+
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+}
+
+/// A running upstream.
+pub struct Upstream {
+    address: SocketAddr,
+    state: Arc<State>,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+struct State {
+    /// Behaviours by path; of several, each is used once and the last for ever.
+    paths: Mutex<HashMap<String, Vec<Behaviour>>>,
+    requests: watch::Sender<Vec<Recorded>>,
+    connections: watch::Sender<usize>,
+    gate: watch::Sender<bool>,
+    issuer: Mutex<Issuer>,
+}
+
+impl Upstream {
+    /// Starts on a free port of 127.0.0.1. Unknown paths are answered with 404.
+    pub fn start() -> Upstream {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let address = listener.local_addr().unwrap();
+        let state = Arc::new(State {
+            paths: Mutex::default(),
+            requests: watch::Sender::default(),
+            connections: watch::Sender::default(),
+            gate: watch::Sender::default(),
+            issuer: Mutex::new(Issuer {
+                issued: 0,
+                access_token: None,
+                refresh_token: None,
+                rotates: false,
+                expires_in: Some(3_600),
+                refuses_with: None,
+            }),
+        });
+        let (stop, stopped) = oneshot::channel();
+        let served = Arc::clone(&state);
+        let thread = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap();
+            runtime.block_on(serve(listener, served, stopped));
+        });
+        Upstream {
+            address,
+            state,
+            stop: Some(stop),
+            thread: Some(thread),
+        }
+    }
+
+    /// Absolute URL of a path.
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// Address and port, as the egress rules take them.
+    pub fn address(&self) -> String {
+        self.address.to_string()
+    }
+
+    pub fn port(&self) -> u16 {
+        self.address.port()
+    }
+
+    /// Sets what a path does.
+    pub fn on(&self, path: &str, behaviour: Behaviour) -> &Upstream {
+        self.on_each(path, vec![behaviour])
+    }
+
+    /// Sets what a path does the first time, the second and so on; the last goes on for ever.
+    pub fn on_each(&self, path: &str, behaviours: Vec<Behaviour>) -> &Upstream {
+        assert!(!behaviours.is_empty());
+        self.state.paths.lock().unwrap().insert(path.to_owned(), behaviours);
+        self
+    }
+
+    /// A path that answers with JSON items.
+    pub fn items(&self, path: &str, items: Value) -> &Upstream {
+        self.on(path, Behaviour::Json(items))
+    }
+
+    /// A path that answers with a status and a text.
+    pub fn status(&self, path: &str, status: u16, body: &str) -> &Upstream {
+        self.on(
+            path,
+            Behaviour::Respond {
+                status,
+                headers: Vec::new(),
+                body: body.into(),
+            },
+        )
+    }
+
+    /// Changes the token endpoint.
+    pub fn issuer(&self, change: impl FnOnce(&mut Issuer)) -> &Upstream {
+        change(&mut self.state.issuer.lock().unwrap());
+        self
+    }
+
+    /// Makes the newest access token void.
+    pub fn revoke(&self) -> &Upstream {
+        self.issuer(|issuer| issuer.access_token = None)
+    }
+
+    /// Tokens issued so far.
+    pub fn issued(&self) -> u64 {
+        self.state.issuer.lock().unwrap().issued
+    }
+
+    /// Lets gated requests pass, those that wait and those to come.
+    pub fn open_gate(&self) {
+        self.state.gate.send_replace(true);
+    }
+
+    /// All requests, oldest first.
+    pub fn requests(&self) -> Vec<Recorded> {
+        self.state.requests.borrow().clone()
+    }
+
+    /// The requests to a path, oldest first.
+    pub fn requests_to(&self, path: &str) -> Vec<Recorded> {
+        self.requests()
+            .into_iter()
+            .filter(|request| request.path() == path)
+            .collect()
+    }
+
+    /// Waits until a path has had so many requests.
+    pub async fn wait_for(&self, path: &str, count: usize) -> Vec<Recorded> {
+        let mut requests = self.state.requests.subscribe();
+        let of = |all: &Vec<Recorded>| all.iter().filter(|request| request.path() == path).count();
+        let found = tokio::time::timeout(WAIT, requests.wait_for(|all| of(all) >= count))
+            .await
+            .is_ok();
+        assert!(
+            found,
+            "{path} should have had {count} requests, but had {}",
+            self.requests_to(path).len()
+        );
+        self.requests_to(path)
+    }
+
+    /// Connections accepted so far.
+    pub fn connections(&self) -> usize {
+        *self.state.connections.borrow()
+    }
+}
+
+impl Drop for Upstream {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            let ended = thread.join();
+            assert!(ended.is_ok() || std::thread::panicking(), "the fake upstream panicked");
+        }
+    }
+}
+
+async fn serve(listener: std::net::TcpListener, state: Arc<State>, stopped: oneshot::Receiver<()>) {
+    let listener = TcpListener::from_std(listener).unwrap();
+    let accept = async {
+        loop {
+            let Ok((stream, _)) = listener.accept().await else {
+                continue;
+            };
+            state.connections.send_modify(|count| *count += 1);
+            let _ = stream.set_nodelay(true);
+            tokio::spawn(converse(stream, Arc::clone(&state)));
+        }
+    };
+    tokio::select! {
+        () = accept => {}
+        _ = stopped => {}
+    }
+}
+
+/// Requests one after the other, until one side closes.
+async fn converse(mut stream: TcpStream, state: Arc<State>) {
+    let mut buffer = Vec::new();
+    while let Some(request) = read_request(&mut stream, &mut buffer).await {
+        let behaviour = state.behaviour_of(request.path());
+        state.requests.send_modify(|all| all.push(request.clone()));
+        if !act(&mut stream, &state, request, behaviour).await {
+            return;
+        }
+    }
+}
+
+impl State {
+    fn behaviour_of(&self, path: &str) -> Behaviour {
+        match self.paths.lock().unwrap().get_mut(path) {
+            Some(several) if several.len() > 1 => several.remove(0),
+            Some(one) => one[0].clone(),
+            None => {
+                let body = b"{\"error\":\"no such path\"}".to_vec();
+                Behaviour::Respond {
+                    status: 404,
+                    headers: Vec::new(),
+                    body,
+                }
+            }
+        }
+    }
+
+    fn token_answer(&self, request: &Recorded) -> Behaviour {
+        let mut issuer = self.issuer.lock().unwrap();
+        let answer = |status: u16, body: Value| {
+            let headers = vec![("content-type".to_owned(), "application/json".to_owned())];
+            Behaviour::Respond {
+                status,
+                headers,
+                body: body.to_string().into_bytes(),
+            }
+        };
+        if let Some((status, body)) = &issuer.refuses_with {
+            return answer(*status, body.clone());
+        }
+        let form: HashMap<String, String> = url::form_urlencoded::parse(&request.body).into_owned().collect();
+        if issuer.refresh_token.is_some() && issuer.refresh_token.as_ref() != form.get("refresh_token") {
+            return answer(
+                400,
+                json!({"error":"invalid_grant","error_description":"unknown refresh token"}),
+            );
+        }
+        issuer.issued += 1;
+        let token = format!("access-{}", issuer.issued);
+        issuer.access_token = Some(token.clone());
+        let mut body = json!({"access_token":token,"accessToken":token,"token_type":"Bearer"});
+        if let Some(expires_in) = issuer.expires_in {
+            body["expires_in"] = expires_in.into();
+        }
+        if issuer.rotates {
+            let next = format!("refresh-{}", issuer.issued);
+            body["refresh_token"] = next.clone().into();
+            issuer.refresh_token = Some(next);
+        }
+        answer(200, body)
+    }
+
+    fn protected_answer(&self, request: &Recorded, value: Value) -> Behaviour {
+        let issuer = self.issuer.lock().unwrap();
+        let wanted = issuer.access_token.as_ref().map(|token| format!("Bearer {token}"));
+        if wanted.is_some() && wanted.as_deref() == request.header("authorization") {
+            return Behaviour::Json(value);
+        }
+        Behaviour::Respond {
+            status: 401,
+            headers: Vec::new(),
+            body: b"who are you?".to_vec(),
+        }
+    }
+}
+
+/// False when the connection is done.
+async fn act(stream: &mut TcpStream, state: &State, request: Recorded, behaviour: Behaviour) -> bool {
+    let mut behaviour = behaviour;
+    loop {
+        behaviour = match behaviour {
+            Behaviour::Gated(inner) => {
+                let mut gate = state.gate.subscribe();
+                let _ = gate.wait_for(|open| *open).await;
+                *inner
+            }
+            Behaviour::Interim(inner) => {
+                let hints = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n";
+                let _ = stream.write_all(hints).await;
+                *inner
+            }
+            Behaviour::Token => state.token_answer(&request),
+            Behaviour::Protected(value) => state.protected_answer(&request, value),
+            Behaviour::Echo => Behaviour::Json(json!({
+                "method": request.method, "target": request.target, "headers": request.headers, "body": request.text(),
+            })),
+            Behaviour::Json(value) => Behaviour::Respond {
+                status: 200,
+                headers: vec![("content-type".to_owned(), "application/json".to_owned())],
+                body: value.to_string().into_bytes(),
+            },
+            Behaviour::Redirect { status, location } => Behaviour::Respond {
+                status,
+                headers: vec![("location".to_owned(), location)],
+                body: Vec::new(),
+            },
+            Behaviour::Respond { status, headers, body } => return respond(stream, status, &headers, &body).await,
+            broken => {
+                misbehave(stream, broken).await;
+                return false;
+            }
+        };
+    }
+}
+
+async fn respond(stream: &mut TcpStream, status: u16, headers: &[(String, String)], body: &[u8]) -> bool {
+    let mut head = format!("HTTP/1.1 {status} Status\r\n");
+    for (name, value) in headers {
+        head.push_str(&format!("{name}: {value}\r\n"));
+    }
+    if status != 204 && status != 304 {
+        head.push_str(&format!("content-length: {}\r\n", body.len()));
+    }
+    head.push_str("\r\n");
+    let mut whole = head.into_bytes();
+    whole.extend_from_slice(body);
+    stream.write_all(&whole).await.is_ok()
+}
+
+async fn misbehave(stream: &mut TcpStream, behaviour: Behaviour) {
+    let head = |rest: &str| format!("HTTP/1.1 200 OK\r\n{rest}\r\n").into_bytes();
+    match behaviour {
+        Behaviour::Hang => hang(stream).await,
+        Behaviour::HangAfterHead => {
+            let _ = stream.write_all(&head("content-length: 10\r\n")).await;
+            hang(stream).await;
+        }
+        Behaviour::Drip(body) => {
+            let _ = stream
+                .write_all(&head(&format!("content-length: {}\r\n", body.len())))
+                .await;
+            let mut drops = tokio::time::interval(Duration::from_millis(3));
+            for byte in body {
+                drops.tick().await;
+                if stream.write_all(&[byte]).await.is_err() {
+                    return;
+                }
+            }
+        }
+        Behaviour::Endless { bytes, announced } => endless(stream, bytes, announced).await,
+        Behaviour::GzipBomb { inflated } => {
+            let body = gzip_zeros(inflated);
+            let lines = format!("content-encoding: gzip\r\ncontent-length: {}\r\n", body.len());
+            let _ = stream.write_all(&head(&lines)).await;
+            let _ = stream.write_all(&body).await;
+        }
+        Behaviour::CloseMidBody => {
+            let _ = stream.write_all(&head("content-length: 100\r\n")).await;
+            let _ = stream.write_all(b"[1,2,3]").await;
+        }
+        Behaviour::CloseMidChunks => {
+            let _ = stream.write_all(&head("transfer-encoding: chunked\r\n")).await;
+            let _ = stream.write_all(b"7\r\n[1,2,3]\r\n").await;
+        }
+        Behaviour::UntilClose(body) => {
+            let _ = stream.write_all(&head("connection: close\r\n")).await;
+            let _ = stream.write_all(&body).await;
+        }
+        Behaviour::HugeHead { bytes } => {
+            let _ = stream
+                .write_all(&head(&format!(
+                    "content-length: 0\r\nx-huge: {}\r\n",
+                    "h".repeat(bytes)
+                )))
+                .await;
+            hang(stream).await;
+        }
+        Behaviour::NotHttp => {
+            let _ = stream.write_all(b"220 mail.example ESMTP\r\n\r\n").await;
+        }
+        _ => {}
+    }
+}
+
+/// Until the other side closes.
+async fn hang(stream: &mut TcpStream) {
+    let mut rest = [0; 1_024];
+    while matches!(stream.read(&mut rest).await, Ok(count) if count > 0) {}
+}
+
+async fn endless(stream: &mut TcpStream, bytes: u64, announced: bool) {
+    let length = if announced {
+        format!("content-length: {bytes}\r\n")
+    } else {
+        "connection: close\r\n".to_owned()
+    };
+    let _ = stream
+        .write_all(format!("HTTP/1.1 200 OK\r\n{length}\r\n").as_bytes())
+        .await;
+    let zeros = vec![b'0'; 65_536];
+    let mut left = bytes;
+    while left > 0 {
+        let count = left.min(65_536);
+        if stream.write_all(&zeros[..count as usize]).await.is_err() {
+            return;
+        }
+        left -= count;
+    }
+}
+
+fn gzip_zeros(inflated: usize) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    let zeros = vec![0; 65_536];
+    let mut left = inflated;
+    while left > 0 {
+        let count = left.min(zeros.len());
+        encoder.write_all(&zeros[..count]).unwrap();
+        left -= count;
+    }
+    encoder.finish().unwrap()
+}
+
+async fn read_request(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<Recorded> {
+    let head_end = loop {
+        if let Some(at) = buffer.windows(4).position(|four| four == b"\r\n\r\n") {
+            break at + 4;
+        }
+        if stream.read_buf(buffer).await.ok()? == 0 {
+            return None;
+        }
+    };
+    let head = String::from_utf8_lossy(&buffer[..head_end]).into_owned();
+    let mut lines = head.lines();
+    let mut first = lines.next()?.split(' ');
+    let (method, target) = (first.next()?.to_owned(), first.next()?.to_owned());
+    let headers: Vec<(String, String)> = lines
+        .filter_map(|line| line.split_once(':'))
+        .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
+        .collect();
+    let length = headers.iter().find(|(name, _)| name == "content-length");
+    let whole = head_end + length.map_or(0, |(_, value)| value.parse().unwrap());
+    while buffer.len() < whole {
+        if stream.read_buf(buffer).await.ok()? == 0 {
+            return None;
+        }
+    }
+    let body = buffer[head_end..whole].to_vec();
+    buffer.drain(..whole);
+    Some(Recorded {
+        method,
+        target,
+        headers,
+        body,
+    })
+}
