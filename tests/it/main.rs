@@ -5,6 +5,7 @@
 mod http;
 mod http_auth;
 mod http_redirect;
+mod http_refresh;
 mod script;
 mod support;
 mod tidy;
