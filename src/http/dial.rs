@@ -5,7 +5,8 @@
 
 use std::cell::Cell;
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::io;
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -17,6 +18,7 @@ use actix_tls::connect::{ConnectError, ConnectInfo, Connection, Host};
 use actix_web::dev::Service;
 use futures_util::future::LocalBoxFuture;
 use rustls::ClientConfig;
+use tokio::sync::Semaphore;
 
 use super::egress::EgressPolicy;
 use super::error::{Error, Step};
@@ -29,6 +31,7 @@ pub(super) struct Dialer {
     pub tls: Option<Arc<ClientConfig>>,
     pub timeout: Duration,
     pub head_bytes_max: usize,
+    pub lookups: Arc<Semaphore>,
 }
 
 /// Carries our typed error through awc.
@@ -87,10 +90,10 @@ impl Dialer {
             self.policy.check_address(address, None)?;
             return Ok(vec![address]);
         }
-        let addresses: Vec<SocketAddr> = tokio::net::lookup_host((host, port))
+        let addresses = self
+            .lookup(host.to_owned(), port)
             .await
-            .map_err(|cause| Error::new(Step::Dns, format!("the name {host} cannot be resolved: {cause}")))?
-            .collect();
+            .map_err(|cause| Error::new(Step::Dns, format!("the name {host} cannot be resolved: {cause}")))?;
         if addresses.is_empty() {
             return Err(Error::new(Step::Dns, format!("the name {host} has no address")));
         }
@@ -98,6 +101,20 @@ impl Dialer {
             self.policy.check_address(*address, Some(host))?;
         }
         Ok(addresses)
+    }
+
+    /// The place goes with the work: the system's resolver cannot be stopped when a request gives up.
+    async fn lookup(&self, host: String, port: u16) -> io::Result<Vec<SocketAddr>> {
+        let place = Arc::clone(&self.lookups)
+            .acquire_owned()
+            .await
+            .map_err(io::Error::other)?;
+        let work = move || {
+            let found = (host.as_str(), port).to_socket_addrs().map(Iterator::collect);
+            drop(place);
+            found
+        };
+        tokio::task::spawn_blocking(work).await.map_err(io::Error::other)?
     }
 
     fn too_slow(&self, host: &str, port: u16, step: Step) -> Error {

@@ -104,11 +104,11 @@ impl EgressPolicy {
             Some(Host::Domain(host)) => {
                 let host = bare(host);
                 if names_host(&self.deny, host, port) {
-                    return Err(refused(format!("{host} is denied by the settings (http.deny)")));
+                    return Err(refused(format!("{host} is denied by the settings (egress.deny)")));
                 }
                 if is_localhost(host) && !self.allows_host(host, port) && !self.allows_loopback(port) {
                     return Err(refused(format!(
-                        "{host} is this machine; allow it in the settings (http.allow)"
+                        "{host} is this machine; allow it in the settings (egress.allow)"
                     )));
                 }
                 Ok(())
@@ -128,7 +128,7 @@ impl EgressPolicy {
             .iter()
             .any(|rule| rule.holds_ip(ip, port) || rule.holds_ip(canonical, port))
         {
-            return Err(refused(format!("{subject} is denied by the settings (http.deny)")));
+            return Err(refused(format!("{subject} is denied by the settings (egress.deny)")));
         }
         let Some(what) = why_refused(ip) else { return Ok(()) };
         let allowed = self.allow.iter().any(|rule| rule.holds_ip(ip, port))
@@ -137,7 +137,7 @@ impl EgressPolicy {
             return Ok(());
         }
         Err(refused(format!(
-            "{subject} is {what}; allow it in the settings (http.allow) if requests may go there"
+            "{subject} is {what}; allow it in the settings (egress.allow) if requests may go there"
         )))
     }
 

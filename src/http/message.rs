@@ -1,5 +1,6 @@
 //! Requests and responses, and the redacted sample of what was sent.
 
+use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -69,7 +70,7 @@ impl std::str::FromStr for Method {
 
 /// One outbound request. Zero in `timeout_ms` or `response_bytes_max` means the default of the settings, so that
 /// `Request { method, url, ..Request::default() }` is a whole one.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct Request {
     /// The method.
     pub method: Method,
@@ -87,6 +88,26 @@ pub struct Request {
     pub timeout_ms: u64,
     /// Largest decompressed response body, bytes.
     pub response_bytes_max: usize,
+}
+
+/// For logs: no values of headers, no query, no body, since each may hold a secret.
+impl fmt::Debug for Request {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&str> = self
+            .headers
+            .iter()
+            .chain(&self.secret_headers)
+            .map(|(name, _)| name.as_str())
+            .collect();
+        formatter
+            .debug_struct("Request")
+            .field("method", &self.method)
+            .field("url", &self.url.split('?').next().unwrap_or_default())
+            .field("headers", &names)
+            .field("body_bytes", &self.body.as_ref().map(Bytes::len))
+            .field("client", &self.client.as_ref().map(|client| client.client_id))
+            .finish_non_exhaustive()
+    }
 }
 
 /// An answer; every status is one.

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use rustls::ClientConfig;
 use serde::Serialize;
+use tokio::sync::Semaphore;
 use url::Url;
 use uuid::Uuid;
 
@@ -41,6 +42,7 @@ pub(super) struct Shared {
     pub clock: Clock,
     pub vault: Arc<dyn TokenVault>,
     pub hosts: HostSlots,
+    pub lookups: Arc<Semaphore>,
     budgets: Budgets,
     tokens: Tokens,
 }
@@ -75,6 +77,7 @@ impl Outbound {
             user_agent,
             budgets: Budgets::new(clock.clone(), settings.budget_waiters_max),
             hosts: HostSlots::new(settings.connections_per_host_max),
+            lookups: Arc::new(Semaphore::new(settings.lookups_max.clamp(1, Semaphore::MAX_PERMITS))),
             tokens: Tokens::default(),
             clock,
             vault,

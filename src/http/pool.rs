@@ -87,6 +87,7 @@ fn build(shared: &Arc<Shared>, secure: bool) -> Client {
         tls: secure.then(|| Arc::clone(&shared.tls)),
         timeout,
         head_bytes_max: settings.head_bytes_max,
+        lookups: Arc::clone(&shared.lookups),
     };
     let connector = Connector::new()
         .connector(dialer)

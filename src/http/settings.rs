@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::settings::Egress;
+
 /// Settings of one engine's outbound HTTP. `Default` is the shipped configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HttpSettings {
@@ -32,6 +34,8 @@ pub struct HttpSettings {
     pub budget_waiters_max: usize,
     /// Longest token request, milliseconds. It goes on when the request that asked for it gives up.
     pub token_timeout_ms: u64,
+    /// Most name resolutions at once. Each keeps a thread for as long as the system's resolver takes.
+    pub lookups_max: usize,
     /// Sent as `User-Agent` where a request names none.
     pub user_agent: String,
 }
@@ -48,11 +52,28 @@ impl Default for HttpSettings {
             response_bytes_max_default: 10 * 1024 * 1024,
             decompression_ratio_max: 200,
             ca_files: Vec::new(),
-            connections_per_host_max: 128,
+            connections_per_host_max: 100,
             keep_alive_ms: 4_000,
             budget_waiters_max: 1_000,
             token_timeout_ms: 30_000,
+            lookups_max: 32,
             user_agent: concat!("orrery/", env!("CARGO_PKG_VERSION")).to_owned(),
+        }
+    }
+}
+
+impl From<&Egress> for HttpSettings {
+    /// The section `[egress]`; what it does not have keeps its default.
+    fn from(egress: &Egress) -> HttpSettings {
+        HttpSettings {
+            allow: egress.allow.clone(),
+            deny: egress.deny.clone(),
+            ca_files: egress.ca_files.clone(),
+            connect_timeout_ms: egress.connect_timeout_ms,
+            connections_per_host_max: egress.connections_per_host_max,
+            redirects_max: egress.redirects_max,
+            response_bytes_max_default: egress.response_bytes_max,
+            ..HttpSettings::default()
         }
     }
 }

@@ -99,7 +99,10 @@ fn named(name: &str) -> Result<HeaderName, Error> {
 
 fn header(name: HeaderName, value: &Secret) -> Result<Credential, Error> {
     match HeaderValue::from_str(value.expose()) {
-        Ok(value) => Ok(Credential::Header(name, value)),
+        Ok(mut value) => {
+            value.set_sensitive(true);
+            Ok(Credential::Header(name, value))
+        }
         Err(_) => Err(unusable(
             "the credentials hold control characters and cannot be sent in a header",
         )),

@@ -33,7 +33,7 @@ fn add_file(roots: &mut RootCertStore, path: &Path) -> Result<(), Error> {
         let path = path.display();
         Error::new(
             Step::Tls,
-            format!("the certificate file {path} (http.ca_files) cannot be used: {cause}"),
+            format!("the certificate file {path} (egress.ca_files) cannot be used: {cause}"),
         )
     };
     let mut found = 0;

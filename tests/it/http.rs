@@ -434,6 +434,7 @@ async fn samples_hold_no_secrets() {
         ("Cookie".into(), "topsecret".into()),
     ];
     request.secret_headers = vec![("x-hidden".into(), "topsecret".into())];
+    assert!(!format!("{request:?}").contains("topsecret"), "{request:?}");
     let response = outbound(&[&upstream]).send(request).await.unwrap();
     let echo = body(&response.body);
     assert_eq!(echo["target"], "/echo?k=topsecret&key=topsecret");
