@@ -32,6 +32,10 @@ const WORKER_ARGUMENT: &str = "script-worker";
 /// Runs the worker loop when this process was started as a script worker; `None` otherwise. Call it first in `main`, before any thread
 /// is started: `if let Some(code) = orrery::script::run_worker_if_asked() { return code; }`.
 pub fn run_worker_if_asked() -> Option<std::process::ExitCode> {
-    let args: Vec<String> = std::env::args().skip(1).collect();
-    (args.first()? == WORKER_ARGUMENT).then(|| worker::run(args.get(1..).unwrap_or_default()))
+    let mut args = std::env::args_os().skip(1);
+    if args.next()? != WORKER_ARGUMENT {
+        return None;
+    }
+    let args: Vec<String> = args.filter_map(|argument| argument.into_string().ok()).collect();
+    Some(worker::run(&args))
 }

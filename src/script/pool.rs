@@ -155,7 +155,7 @@ impl Shared {
         if let Some(reason) = state.broken.clone() {
             // One more worker is tried for each run that comes.
             if state.slots.is_empty() {
-                state.failed_starts = state.failed_starts.saturating_sub(1);
+                state.try_start_again();
                 self.supervisor.notify_one();
             }
             return Err(Error::Unavailable(reason));
@@ -253,6 +253,9 @@ impl Shared {
             SHUT_DOWN.to_owned()
         } else {
             state.restarted += u64::from(slot.kill != Some(KillReason::Dismissed));
+            if slot.ready {
+                state.try_start_again();
+            }
             refused.extend(state.put_back(slot.in_flight.drain(..), slot.ready));
             let reason = postmortem::of_start(status);
             if !slot.ready && slot.kill != Some(KillReason::Dismissed) {

@@ -142,14 +142,19 @@ impl State {
         refused
     }
 
-    /// A worker that never said hello is gone: after some in a row, those who wait are told why.
+    /// A worker that never said hello is gone: after some in a row, and with no other at work, those who wait are told why.
     pub fn start_failed(&mut self, reason: String) -> Vec<Pending> {
         self.failed_starts += 1;
-        if self.failed_starts < FAILED_STARTS_MAX {
+        if self.failed_starts < FAILED_STARTS_MAX || self.slots.iter().any(|slot| slot.ready) {
             return Vec::new();
         }
         self.broken = Some(reason);
         self.queue.drain(..).collect()
+    }
+
+    /// Lets one more start be tried, where starts had been given up.
+    pub fn try_start_again(&mut self) {
+        self.failed_starts = self.failed_starts.min(FAILED_STARTS_MAX - 1);
     }
 
     /// Ends idle workers that a stalled one's return has made superfluous.
