@@ -47,7 +47,6 @@ fn call_api() -> table::Create {
         .required("created_at", Kind::BigInt)
         .required("updated_at", Kind::BigInt)
         .unique_index(&["tenant_id", "name"])
-        .index(&["active", "shard", "id"])
         .index(&["client_id"])
         .index(&["run_as_user_id"])
 }
@@ -70,14 +69,16 @@ fn call_api_state() -> table::Create {
         .optional("deactivated_at", Kind::BigInt)
         .optional("status_reason", Kind::Text)
         .required("updated_at", Kind::BigInt)
+        .clustered()
 }
 
+/// The key makes a run happen once; history is read along it, and single runs and purges go by the id.
 fn run() -> table::Create {
     table::Create::new("run")
-        .key("id", Kind::Uuid)
+        .key("owner_id", Kind::Uuid)
+        .key("due_at", Kind::BigInt)
+        .unique("id", Kind::Uuid)
         .required("tenant_id", Kind::Uuid)
-        .required("owner_id", Kind::Uuid)
-        .required("due_at", Kind::BigInt)
         .required("trigger", Kind::Text)
         .required("started_at", Kind::BigInt)
         .optional("finished_at", Kind::BigInt)
@@ -88,8 +89,7 @@ fn run() -> table::Create {
         .required("skipped", Kind::BigInt)
         .optional("duration_ms", Kind::BigInt)
         .optional("error", Kind::Text)
-        .unique_index(&["owner_id", "due_at"])
-        .index(&["tenant_id", "id"])
+        .clustered()
 }
 
 fn run_body() -> table::Create {

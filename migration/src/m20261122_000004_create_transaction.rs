@@ -26,9 +26,10 @@ impl MigrationTrait for Migration {
 }
 
 fn transactions() -> table::Create {
+    // Every look-up names its tenant and lists are by id, so one key serves both; not clustered, because of the data.
     table::Create::new("transactions")
+        .key("tenant_id", Kind::Uuid)
         .key("id", Kind::Uuid)
-        .required("tenant_id", Kind::Uuid)
         .required("owner_id", Kind::Uuid)
         .required("identifier", Kind::Text)
         .required("status", Kind::SmallInt)
@@ -41,7 +42,6 @@ fn transactions() -> table::Create {
         .optional("committed_at", Kind::BigInt)
         .required("version", Kind::BigInt)
         .unique_index(&["owner_id", "identifier"])
-        .index(&["tenant_id", "id"])
 }
 
 fn transaction_change() -> table::Create {

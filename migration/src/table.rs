@@ -1,6 +1,6 @@
 //! A short way to write a table down that SQLite and PostgreSQL both take.
 
-use sea_orm_migration::prelude::*;
+use sea_orm_migration::{prelude::*, sea_orm::DbBackend};
 
 /// What a column holds.
 #[derive(Clone, Copy)]
@@ -27,6 +27,7 @@ pub struct Create {
     table: TableCreateStatement,
     primary: Vec<&'static str>,
     indexes: Vec<(Vec<&'static str>, bool)>,
+    clustered: bool,
 }
 
 impl Create {
@@ -38,6 +39,7 @@ impl Create {
             table,
             primary: Vec::new(),
             indexes: Vec::new(),
+            clustered: false,
         }
     }
 
@@ -77,6 +79,13 @@ impl Create {
         self
     }
 
+    /// Keeps the rows in the primary key itself, where the database can (SQLite): one tree less to write, good for rows
+    /// that are small and found by their key.
+    pub fn clustered(mut self) -> Self {
+        self.clustered = true;
+        self
+    }
+
     /// Creates the table, then its indexes.
     pub async fn run(mut self, manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         let mut primary = Index::create();
@@ -84,6 +93,9 @@ impl Create {
             primary.col(Alias::new(*name));
         }
         self.table.primary_key(&mut primary);
+        if self.clustered && manager.get_database_backend() == DbBackend::Sqlite {
+            self.table.extra("WITHOUT ROWID");
+        }
         manager.create_table(self.table).await?;
         for (columns, unique) in self.indexes {
             let mut index = Index::create();

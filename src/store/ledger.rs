@@ -10,11 +10,25 @@ use std::sync::{
     atomic::{AtomicU64, AtomicUsize, Ordering},
 };
 
-use tokio::sync::{mpsc, oneshot};
+use sea_orm::DatabaseConnection;
+use tokio::{
+    runtime::Handle,
+    sync::{mpsc, oneshot},
+};
+use uuid::Uuid;
 
 use super::{Error, Result, Store};
+use crate::clock::Clock;
+use batch::Answer;
 
+mod batch;
 mod entry;
+mod fence;
+mod rows;
+mod runs;
+mod states;
+mod transactions;
+mod writer;
 
 pub use entry::{
     CallState, Deactivated, RunCommit, RunCommitted, RunRecord, RunSample, StartedRun, StateCommit, Trigger,
@@ -68,6 +82,46 @@ enum Entry {
     Run(Box<RunCommit>, Reply<RunCommitted>),
     Started(StartedRun, Reply<()>),
     State(Box<StateCommit>, Reply<()>),
+    /// Writes nothing: is answered when everything before it is.
+    Barrier(Reply<()>),
+}
+
+impl Entry {
+    /// The call whose rows it writes.
+    fn call(&self) -> Option<Uuid> {
+        match self {
+            Self::Run(commit, _) => Some(commit.call_api_id.uuid()),
+            Self::Started(started, _) => Some(started.call_api_id.uuid()),
+            Self::State(commit, _) => Some(commit.call_api_id.uuid()),
+            Self::Barrier(_) => None,
+        }
+    }
+
+    /// The shard and epoch under which it is to be written.
+    fn claim(&self) -> Option<fence::Claim> {
+        match self {
+            Self::Run(commit, _) => Some((commit.shard, commit.epoch)),
+            Self::Started(started, _) => Some((started.shard, started.epoch)),
+            Self::State(commit, _) => Some((commit.shard, commit.epoch)),
+            Self::Barrier(_) => None,
+        }
+    }
+
+    /// Tells whoever waits; if nobody does any more, that is no matter: what is committed is committed.
+    fn answer(self, answer: Answer) {
+        match (self, answer) {
+            (Self::Run(_, reply), Answer::Run(committed)) => drop(reply.send(Ok(committed))),
+            (Self::Run(_, reply), Answer::Refused(error)) => drop(reply.send(Err(error))),
+            // Every run that is not refused is answered as one.
+            (Self::Run(_, reply), Answer::Done) => drop(reply.send(Err(Error::Closed))),
+            (Self::Started(_, reply) | Self::State(_, reply) | Self::Barrier(reply), answer) => {
+                drop(reply.send(match answer {
+                    Answer::Refused(error) => Err(error),
+                    Answer::Run(_) | Answer::Done => Ok(()),
+                }));
+            }
+        }
+    }
 }
 
 impl Store {
@@ -79,6 +133,20 @@ impl Store {
 }
 
 impl Ledger {
+    /// Starts the writer; it ends when the last clone of the ledger is gone.
+    pub(super) fn start(handle: &Handle, connection: DatabaseConnection, clock: Clock) -> Self {
+        let (queue, entries) = mpsc::channel(QUEUE_ENTRIES_MAX);
+        let counters = Arc::new(Counters::default());
+        let writer = writer::Writer {
+            connection,
+            clock,
+            counters: counters.clone(),
+            texts: rows::Texts::default(),
+        };
+        handle.spawn(writer.run(entries));
+        Self { queue, counters }
+    }
+
     /// Writes an ended run, its transactions and the call's state; on disk when this returns.
     ///
     /// # Errors
@@ -102,6 +170,17 @@ impl Ledger {
     /// [`Error::Full`] and [`Error::Lease`] as [`Ledger::commit_run`].
     pub async fn save_state(&self, commit: StateCommit) -> Result<()> {
         self.submit(|reply| Entry::State(Box::new(commit), reply)).await
+    }
+
+    /// Waits until everything that was handed in before is answered.
+    ///
+    /// # Errors
+    /// [`Error::Closed`].
+    pub async fn drained(&self) -> Result<()> {
+        let (reply, answer) = oneshot::channel();
+        let sent = self.queue.send(Entry::Barrier(reply)).await;
+        sent.map_err(|_| Error::Closed)?;
+        answer.await.unwrap_or(Err(Error::Closed))
     }
 
     /// What the writer does, for metrics.
@@ -128,18 +207,6 @@ impl Ledger {
                     retry_after_ms: RETRY_AFTER_MS,
                 })
             }
-        }
-    }
-}
-
-impl Ledger {
-    /// Starts the writer on the current runtime.
-    pub(super) fn start() -> Self {
-        let (queue, mut entries) = mpsc::channel(QUEUE_ENTRIES_MAX);
-        tokio::spawn(async move { while entries.recv().await.is_some() {} });
-        Self {
-            queue,
-            counters: Arc::default(),
         }
     }
 }

@@ -16,6 +16,7 @@ use crate::{clock::Clock, settings};
 
 pub mod audit;
 pub mod call_apis;
+pub mod lease;
 pub mod ledger;
 pub mod page;
 pub mod seal;
@@ -29,6 +30,11 @@ pub use seal::{Place, Sealer};
 const THREADS: usize = 1;
 /// How long a query may wait for a connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Prepared statements kept for each connection; the ledger alone has about eighty.
+const STATEMENTS_KEPT: usize = 256;
+/// A connection to PostgreSQL that was not used for so long is tried before it is used.
+const TEST_IF_IDLE_FOR: Duration = Duration::from_secs(5);
 
 /// What can go wrong in the store.
 #[derive(Debug, thiserror::Error)]
@@ -132,6 +138,8 @@ struct Inner {
     handle: Handle,
     read: DatabaseConnection,
     write: DatabaseConnection,
+    // SQLite has one connection that writes; with PostgreSQL the ledger has its own, whose statements stay prepared.
+    for_ledger: DatabaseConnection,
     clock: Clock,
     ledger: Ledger,
 }
@@ -154,17 +162,15 @@ impl Store {
             .build()
             .map_err(|error| Error::Open(format!("The store's threads cannot be started: {error}.")))?;
         let handle = runtime.handle().clone();
-        let ledger = {
-            let _inside = handle.enter();
-            Ledger::start()
-        };
         let settings = settings.clone();
-        let (read, write) = handle
+        let (read, write, for_ledger) = handle
             .spawn(async move { connect(&settings).await })
             .await
             .map_err(|error| Error::Open(format!("Opening the database was interrupted: {error}.")))??;
+        let ledger = Ledger::start(&handle, for_ledger.clone(), clock.clone());
         Ok(Self {
             inner: Arc::new(Inner {
+                for_ledger,
                 runtime: Some(runtime),
                 handle,
                 read,
@@ -227,7 +233,7 @@ impl Store {
         F: for<'a> FnOnce(&'a DatabaseTransaction) -> InTransaction<'a, T> + Send + 'static,
     {
         self.on_store(|inner| async move {
-            let transaction = inner.begin().await?;
+            let transaction = begin(&inner.write).await?;
             match work(&transaction).await {
                 Ok(value) => {
                     transaction.commit().await?;
@@ -242,10 +248,12 @@ impl Store {
         .await
     }
 
-    /// Closes the connections; SQLite writes its log back.
+    /// Writes what the ledger still has, then closes the connections; SQLite writes its log back.
     pub async fn close(&self) -> Result<()> {
+        self.ledger().drained().await?;
         self.on_store(|inner| async move {
             inner.read.clone().close().await?;
+            inner.for_ledger.clone().close().await?;
             Ok(inner.write.clone().close().await?)
         })
         .await
@@ -267,19 +275,22 @@ impl Store {
     }
 }
 
-impl Inner {
-    async fn begin(&self) -> Result<DatabaseTransaction> {
-        let immediate =
-            (self.write.get_database_backend() == DbBackend::Sqlite).then_some(SqliteTransactionMode::Immediate);
-        let options = TransactionOptions {
-            sqlite_transaction_mode: immediate,
-            ..Default::default()
-        };
-        Ok(self.write.begin_with_options(options).await?)
-    }
+/// Begins a transaction that writes.
+async fn begin(connection: &DatabaseConnection) -> Result<DatabaseTransaction> {
+    // SQLite: take the lock for writing now, where waiting for it is possible.
+    let immediate =
+        (connection.get_database_backend() == DbBackend::Sqlite).then_some(SqliteTransactionMode::Immediate);
+    let options = TransactionOptions {
+        sqlite_transaction_mode: immediate,
+        ..Default::default()
+    };
+    Ok(connection.begin_with_options(options).await?)
 }
 
-async fn connect(settings: &settings::Database) -> Result<(DatabaseConnection, DatabaseConnection)> {
+/// For reading, for writing, for the ledger.
+type Connections = (DatabaseConnection, DatabaseConnection, DatabaseConnection);
+
+async fn connect(settings: &settings::Database) -> Result<Connections> {
     if let Some(path) = sqlite_path(&settings.url) {
         make_directory(Path::new(path))?;
         // The writer first: it makes the file and sets its page layout.
@@ -287,24 +298,34 @@ async fn connect(settings: &settings::Database) -> Result<(DatabaseConnection, D
             .await
             .map_err(|error| cannot_open(settings, &error))?;
         let read = Database::connect(sqlite_options(settings, settings.pool_max)).await;
-        Ok((read.map_err(|error| cannot_open(settings, &error))?, write))
+        let read = read.map_err(|error| cannot_open(settings, &error))?;
+        Ok((read, write.clone(), write))
     } else {
-        let mut options = ConnectOptions::new(settings.url.clone());
-        options
-            .max_connections(settings.pool_max)
-            .acquire_timeout(ACQUIRE_TIMEOUT)
-            .connect_timeout(Duration::from_secs(10))
-            .sqlx_logging(false)
-            .map_sqlx_postgres_opts(|options| {
-                options
-                    .application_name("orrery")
-                    .options([("synchronous_commit", "on"), ("timezone", "UTC")])
-            });
-        let both = Database::connect(options)
-            .await
-            .map_err(|error| cannot_open(settings, &error))?;
-        Ok((both.clone(), both))
+        let open = |connections| async move {
+            Database::connect(postgres_options(settings, connections))
+                .await
+                .map_err(|error| cannot_open(settings, &error))
+        };
+        let both = open(settings.pool_max).await?;
+        Ok((both.clone(), both, open(1).await?))
     }
+}
+
+fn postgres_options(settings: &settings::Database, connections: u32) -> ConnectOptions {
+    let mut options = ConnectOptions::new(settings.url.clone());
+    options
+        .max_connections(connections)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .connect_timeout(Duration::from_secs(10))
+        .test_before_acquire_if_idle_for(TEST_IF_IDLE_FOR)
+        .sqlx_logging(false)
+        .map_sqlx_postgres_opts(|options| {
+            options
+                .application_name("orrery")
+                .statement_cache_capacity(STATEMENTS_KEPT)
+                .options([("synchronous_commit", "on"), ("timezone", "UTC")])
+        });
+    options
 }
 
 fn sqlite_options(settings: &settings::Database, connections: u32) -> ConnectOptions {
@@ -324,6 +345,7 @@ fn sqlite_options(settings: &settings::Database, connections: u32) -> ConnectOpt
                 .pragma("synchronous", "FULL")
                 .pragma("foreign_keys", "OFF")
                 .pragma("temp_store", "MEMORY")
+                .statement_cache_capacity(STATEMENTS_KEPT)
                 .busy_timeout(busy_timeout)
         });
     options
