@@ -1,5 +1,6 @@
 //! Support: engines under test, fake upstreams, waits.
 
 pub mod outbound;
+pub mod postgres;
 pub mod upstream;
 pub mod upstream_tls;

@@ -1,0 +1,4 @@
+//! The store on SQLite and on PostgreSQL.
+
+mod fixture;
+mod ledger;
