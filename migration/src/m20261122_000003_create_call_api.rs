@@ -14,6 +14,9 @@ impl MigrationTrait for Migration {
         for create in [call_api(), call_api_state(), run(), run_body()] {
             create.run(manager).await?;
         }
+        // Runs that a crash cut are looked for at each start: few rows, found without reading the history.
+        let unfinished = "CREATE INDEX run_unfinished ON run (owner_id) WHERE finished_at IS NULL";
+        manager.get_connection().execute_unprepared(unfinished).await?;
         Ok(())
     }
 

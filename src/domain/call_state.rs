@@ -26,6 +26,9 @@ pub enum Trigger {
 }
 
 impl Trigger {
+    /// Every trigger.
+    pub const ALL: [Self; 4] = [Self::Schedule, Self::Retry, Self::Manual, Self::Resend];
+
     /// The word in the store and in answers.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -40,9 +43,7 @@ impl Trigger {
     /// Reads the word back.
     #[must_use]
     pub fn parse(word: &str) -> Option<Self> {
-        [Self::Schedule, Self::Retry, Self::Manual, Self::Resend]
-            .into_iter()
-            .find(|trigger| trigger.as_str() == word)
+        Self::ALL.into_iter().find(|trigger| trigger.as_str() == word)
     }
 }
 

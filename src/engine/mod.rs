@@ -1,73 +1,169 @@
-//! The engine: what a host app starts, mounts and calls. (The lead replaces this stub with the whole.)
+//! The engine: what a host app starts, mounts and calls. Cheap to clone; two engines in one process do not know of each other.
 
-use std::sync::Arc;
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
-use crate::{clock::Clock, events::Events, settings::Settings, store::Store, telemetry::Metrics};
+use tokio::sync::broadcast;
+
+use crate::{
+    actors::{registry::RegistryHandle, services::Services, system::ActorSystem},
+    clock::Clock,
+    error::Result,
+    events::{Event, Events},
+    http::Outbound,
+    script::ScriptPool,
+    settings::Settings,
+    store::{Sealer, Store},
+    telemetry::Metrics,
+};
 
 pub mod caller;
+pub mod run_caches;
+mod start;
 
-/// One engine. Cheap to clone.
+pub use start::Builder;
+
+/// See the module.
 #[derive(Clone)]
 pub struct Engine {
     inner: Arc<Inner>,
 }
 
 struct Inner {
-    settings: Settings,
-    clock: Clock,
-    store: Store,
-    events: Events,
-    metrics: Metrics,
+    services: Arc<Services>,
+    registry: RegistryHandle,
+    system: Mutex<Option<ActorSystem>>,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // An engine that is dropped without `shutdown` leaves like one that is killed: what was committed stays.
+        if let Some(system) = self.system.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            system.stop();
+        }
+    }
 }
 
 impl Engine {
-    /// An engine on a store that is open.
-    pub fn on_store(settings: Settings, clock: Clock, store: Store) -> Result<Self, prometheus::Error> {
-        let metrics = Metrics::new()?;
-        let events = Events::default();
-        Ok(Self {
-            inner: Arc::new(Inner {
-                settings,
-                clock,
-                store,
-                events,
-                metrics,
-            }),
-        })
+    /// Starts an engine: opens the database and brings its tables up to date, starts script workers and actors, and
+    /// arms every active call. It owns its threads, so it starts under any async runtime.
+    ///
+    /// # Errors
+    /// In words for the operator: what cannot be opened or started, and what to do.
+    pub async fn start(settings: Settings) -> Result<Self> {
+        Self::builder(settings).start().await
+    }
+
+    /// As [`Engine::start`], with a clock or a script worker of one's own.
+    #[must_use]
+    pub fn builder(settings: Settings) -> Builder {
+        Builder {
+            settings,
+            clock: Clock::system(),
+            script_worker: None::<PathBuf>,
+        }
     }
 
     /// The settings it was started with.
     #[must_use]
     pub fn settings(&self) -> &Settings {
-        &self.inner.settings
+        &self.inner.services.settings
     }
 
     /// Its clock.
     #[must_use]
     pub fn clock(&self) -> &Clock {
-        &self.inner.clock
+        &self.inner.services.clock
     }
 
     /// Its database.
     #[must_use]
     pub fn store(&self) -> &Store {
-        &self.inner.store
+        &self.inner.services.store
+    }
+
+    /// Seals secrets.
+    #[must_use]
+    pub fn sealer(&self) -> &Sealer {
+        &self.inner.services.sealer
+    }
+
+    /// Its script workers.
+    #[must_use]
+    pub fn scripts(&self) -> &ScriptPool {
+        &self.inner.services.scripts
+    }
+
+    /// The guarded client of all outbound requests.
+    #[must_use]
+    pub fn outbound(&self) -> &Outbound {
+        &self.inner.services.outbound
     }
 
     /// What happens in it.
     #[must_use]
     pub fn events(&self) -> &Events {
-        &self.inner.events
+        &self.inner.services.events
+    }
+
+    /// Everything that happens from now on, of all tenants.
+    #[must_use]
+    pub fn subscribe(&self) -> broadcast::Receiver<Event> {
+        self.events().subscribe()
     }
 
     /// What it counts.
     #[must_use]
     pub fn metrics(&self) -> &Metrics {
-        &self.inner.metrics
+        &self.inner.services.metrics
+    }
+
+    /// The supervisor of its actors.
+    #[must_use]
+    pub fn registry(&self) -> &RegistryHandle {
+        &self.inner.registry
+    }
+
+    /// What every run needs: for the steps of a run, and for the caches that changes must clear.
+    #[must_use]
+    pub fn services(&self) -> &Arc<Services> {
+        &self.inner.services
     }
 
     /// Mounts the gateway in an actix app.
     pub fn configure(&self, config: &mut actix_web::web::ServiceConfig) {
         crate::gateway::configure(config, self);
+    }
+
+    /// Ends it: nothing new starts, what runs may finish within `grace`, then actors, workers and database are closed.
+    /// True if nothing was cut.
+    pub async fn shutdown(&self, grace: Duration) -> bool {
+        let services = &self.inner.services;
+        services.start_draining();
+        // An error only says that the registry has gone already.
+        let _ = self.inner.registry.drain().await;
+        let whole = tokio::time::timeout(grace, services.all_runs_ended()).await.is_ok();
+        let system = self.inner.system.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(mut system) = system {
+            system.stop();
+            if let Some(thread) = system.take_thread() {
+                let joined = services
+                    .store
+                    .handle()
+                    .spawn_blocking(move || thread.join().is_ok())
+                    .await;
+                if !matches!(joined, Ok(true)) {
+                    tracing::error!("the actor system ended with a panic");
+                }
+            }
+        }
+        services.scripts.shutdown().await;
+        if let Err(error) = services.store.close().await {
+            tracing::error!(error = ?error, "the database did not close well");
+        }
+        whole
     }
 }

@@ -16,8 +16,10 @@ use crate::{clock::Clock, settings};
 
 pub mod audit;
 pub mod call_apis;
+pub mod call_state;
 pub mod lease;
 pub mod ledger;
+mod lookups;
 pub mod page;
 pub mod seal;
 pub mod transactions;

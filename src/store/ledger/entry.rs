@@ -2,46 +2,12 @@
 
 use jiff::Timestamp;
 
+pub use crate::domain::call_state::Trigger;
 use crate::domain::{
     ids::{CallApiId, RunId, TenantId, TransactionId, UserId},
     outcome::Outcome,
     transaction::NewTransaction,
 };
-
-/// Why a run began.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Trigger {
-    /// It was due.
-    Schedule,
-    /// The run before it failed, and is tried again.
-    Retry,
-    /// A person asked for it.
-    Manual,
-    /// It was interrupted by a crash and may be sent again.
-    Resend,
-}
-
-impl Trigger {
-    /// Every trigger.
-    pub const ALL: [Self; 4] = [Self::Schedule, Self::Retry, Self::Manual, Self::Resend];
-
-    /// The word in the store and in JSON.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Schedule => "schedule",
-            Self::Retry => "retry",
-            Self::Manual => "manual",
-            Self::Resend => "resend",
-        }
-    }
-
-    /// The trigger with this word, if there is one.
-    #[must_use]
-    pub fn parse(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|trigger| trigger.as_str() == word)
-    }
-}
 
 /// One ended run, as history.
 #[derive(Clone, Debug, PartialEq, Eq)]

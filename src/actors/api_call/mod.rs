@@ -1,0 +1,11 @@
+//! The actor of one scheduled call: one state machine, one timer, one running task.
+
+pub mod actor;
+pub mod boot;
+pub mod messages;
+pub mod prepared;
+pub mod run;
+pub mod sample;
+pub mod steps;
+
+pub use actor::ApiCallActor;

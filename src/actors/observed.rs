@@ -1,0 +1,158 @@
+//! What an actor shows of itself: one small struct that the inspection endpoints, the console and the tests share.
+
+use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU32, AtomicU64, Ordering};
+
+use jiff::Timestamp;
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::domain::{call_state::Phase, ids::TenantId};
+
+/// The kind of the actors that run scheduled calls.
+pub const KIND_CALL_API: &str = "call_api";
+/// The kind of the supervisor.
+pub const KIND_REGISTRY: &str = "registry";
+
+/// One actor, now.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Observed {
+    /// `call_api`, `registry`.
+    pub kind: &'static str,
+    /// The id of what it acts for.
+    pub id: Uuid,
+    /// Whose it is; the registry is nobody's.
+    #[serde(skip)]
+    pub tenant_id: Option<TenantId>,
+    /// Its name, where it has one.
+    pub name: String,
+    /// `idle`, `waiting`, `running`, `stopping`, `stopped`.
+    pub phase: &'static str,
+    /// Since when it is in this phase.
+    pub since: Timestamp,
+    /// When its next run is due.
+    pub next_due_at: Option<Timestamp>,
+    /// The run that is going.
+    pub current: Option<CurrentRun>,
+    /// The run before.
+    pub last_run: Option<LastRun>,
+    /// How often it was started again after a panic.
+    pub restarts: u32,
+    /// How its last instance ended, if it was restarted.
+    pub last_exit: Option<String>,
+    /// Generation of its timer.
+    pub generation: u32,
+    /// On which arbiter it lives.
+    pub arbiter: usize,
+    /// Messages that it has heard.
+    pub messages: u64,
+    /// Counts since it was started.
+    pub counters: Counters,
+}
+
+/// A run that is going.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CurrentRun {
+    /// Its id.
+    pub run_id: Uuid,
+    /// `queued`, `loading`, `preparing`, `sending`, `interpreting`, `committing`.
+    pub step: &'static str,
+    /// For how long it has been going, milliseconds.
+    pub since_ms: u64,
+}
+
+/// A run that has ended.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LastRun {
+    /// Its start.
+    pub at: Timestamp,
+    /// How it ended.
+    pub outcome: crate::domain::outcome::Outcome,
+    /// Transactions that it created.
+    pub created: u32,
+    /// How long it took, milliseconds.
+    pub duration_ms: u64,
+}
+
+/// Counts since the actor was started.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Counters {
+    /// Runs that ended.
+    pub runs: u64,
+    /// Of those, failures.
+    pub failures: u64,
+    /// Transactions created.
+    pub created: u64,
+    /// Due times passed over.
+    pub skipped: u64,
+}
+
+/// What the registry can read of a child without asking it: enough for filters and counts over 100,000 of them.
+#[derive(Debug, Default)]
+pub struct ChildStatus {
+    phase: AtomicU8,
+    restarts: AtomicU32,
+    messages: AtomicU64,
+    next_due_us: AtomicI64,
+}
+
+impl ChildStatus {
+    /// Notes the phase and the next due time.
+    pub fn set(&self, phase: Phase, next_due_at: Option<Timestamp>) {
+        self.phase.store(code(phase), Ordering::Relaxed);
+        self.next_due_us.store(
+            next_due_at.map_or(i64::MAX, Timestamp::as_microsecond),
+            Ordering::Relaxed,
+        );
+    }
+
+    /// The word of the phase.
+    pub fn phase(&self) -> &'static str {
+        match self.phase.load(Ordering::Relaxed) {
+            1 => "waiting",
+            2 => "running",
+            3 => "stopping",
+            4 => "stopped",
+            _ => "idle",
+        }
+    }
+
+    /// Due, but its run has not started: how late it is now, microseconds.
+    pub fn late_us(&self, now_us: i64) -> Option<i64> {
+        let due_us = self.next_due_us.load(Ordering::Relaxed);
+        (self.phase.load(Ordering::Relaxed) == 1 && due_us < now_us).then(|| now_us - due_us)
+    }
+
+    /// Counts a message.
+    pub fn heard(&self) {
+        self.messages.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Messages so far.
+    pub fn messages(&self) -> u64 {
+        self.messages.load(Ordering::Relaxed)
+    }
+
+    /// Restarts so far.
+    pub fn restarts(&self) -> u32 {
+        self.restarts.load(Ordering::Relaxed)
+    }
+
+    /// Notes how often it has been restarted.
+    pub fn set_restarts(&self, restarts: u32) {
+        self.restarts.store(restarts, Ordering::Relaxed);
+    }
+}
+
+fn code(phase: Phase) -> u8 {
+    match phase.as_str() {
+        "waiting" => 1,
+        "running" => 2,
+        "stopping" => 3,
+        "stopped" => 4,
+        _ => 0,
+    }
+}

@@ -1,0 +1,273 @@
+//! The registry's state and its answers; what it does about children is in `supervise`.
+
+use std::sync::Arc;
+
+use actix::{Actor, Addr, Context, Handler, MessageResult};
+use actix_rt::ArbiterHandle;
+use jiff::Timestamp;
+
+use crate::{
+    actors::{
+        api_call::ApiCallActor,
+        observed::{Counters, KIND_CALL_API, KIND_REGISTRY, Observed},
+        registry::{
+            messages::{
+                Adopt, BootEnded, Borrow, ChildExited, Drain, Find, FindOne, ObserveRegistry, Reconcile, Restart,
+                Summarise, Summary, Swept,
+            },
+            roster::Roster,
+        },
+        services::Services,
+    },
+    error::Result,
+    store::Error as StoreError,
+};
+
+/// Where the registry stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RegistryPhase {
+    /// Pages of active calls come in.
+    Booting,
+    /// As usual.
+    Serving,
+    /// Nothing starts any more.
+    Draining,
+}
+
+impl RegistryPhase {
+    /// The word in answers.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Booting => "booting",
+            Self::Serving => "serving",
+            Self::Draining => "draining",
+        }
+    }
+}
+
+/// See the module.
+pub struct Registry {
+    pub(super) services: Arc<Services>,
+    pub(super) arbiters: Vec<ArbiterHandle>,
+    pub(super) roster: Roster,
+    pub(super) phase: RegistryPhase,
+    pub(super) since: Timestamp,
+    pub(super) next_serial: u64,
+    pub(super) restarts: u64,
+    pub(super) messages: u64,
+    pub(super) started: u64,
+}
+
+impl Registry {
+    /// A registry without children.
+    pub fn new(services: Arc<Services>, arbiters: Vec<ArbiterHandle>) -> Self {
+        let since = services.clock.now();
+        Self {
+            services,
+            arbiters,
+            roster: Roster::new(),
+            phase: RegistryPhase::Booting,
+            since,
+            next_serial: 0,
+            restarts: 0,
+            messages: 0,
+            started: 0,
+        }
+    }
+
+    pub(super) fn enter(&mut self, phase: RegistryPhase) {
+        if self.phase != RegistryPhase::Draining {
+            self.phase = phase;
+            self.since = self.services.clock.now();
+        }
+    }
+}
+
+impl Actor for Registry {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        // The default mailbox of 16 would refuse the answers of children during a boot of many.
+        ctx.set_mailbox_capacity(1_024);
+        self.arm_sweep(ctx);
+    }
+}
+
+impl Handler<Adopt> for Registry {
+    type Result = ();
+
+    fn handle(&mut self, Adopt(page): Adopt, ctx: &mut Self::Context) {
+        self.messages += 1;
+        for (row, interrupted) in page {
+            self.adopt(Box::new(row), interrupted.map(Box::new), ctx);
+        }
+    }
+}
+
+impl Handler<BootEnded> for Registry {
+    type Result = ();
+
+    fn handle(&mut self, _: BootEnded, _: &mut Self::Context) {
+        self.messages += 1;
+        self.enter(RegistryPhase::Serving);
+    }
+}
+
+impl Handler<Reconcile> for Registry {
+    type Result = ();
+
+    fn handle(&mut self, Reconcile { id, row }: Reconcile, ctx: &mut Self::Context) {
+        self.messages += 1;
+        self.reconcile(id, row, ctx);
+    }
+}
+
+impl Handler<Borrow> for Registry {
+    type Result = Result<Addr<ApiCallActor>>;
+
+    fn handle(&mut self, Borrow(row): Borrow, ctx: &mut Self::Context) -> Self::Result {
+        self.messages += 1;
+        if self.phase == RegistryPhase::Draining {
+            return Err(StoreError::Closed.into());
+        }
+        Ok(self.borrow_child(row, ctx))
+    }
+}
+
+impl Handler<Find> for Registry {
+    type Result = MessageResult<Find>;
+
+    fn handle(&mut self, Find(filter): Find, _: &mut Self::Context) -> Self::Result {
+        self.messages += 1;
+        let after = filter.after;
+        let found = self
+            .roster
+            .range((
+                after.map_or(std::ops::Bound::Unbounded, std::ops::Bound::Excluded),
+                std::ops::Bound::Unbounded,
+            ))
+            .filter(|(_, child)| filter.tenant.is_none_or(|tenant| child.tenant_id == tenant))
+            .filter(|(_, child)| {
+                filter
+                    .phase
+                    .as_deref()
+                    .is_none_or(|phase| child.status.phase() == phase)
+            })
+            .filter_map(|(_, child)| Some((child.addr.clone()?, child.last_exit.as_deref().map(str::to_owned))))
+            .take(filter.limit);
+        MessageResult(found.collect())
+    }
+}
+
+impl Handler<FindOne> for Registry {
+    type Result = MessageResult<FindOne>;
+
+    fn handle(&mut self, FindOne { tenant, id }: FindOne, _: &mut Self::Context) -> Self::Result {
+        self.messages += 1;
+        let child = self.roster.get(&id).filter(|child| child.tenant_id == tenant);
+        MessageResult(
+            child.and_then(|child| Some((child.addr.clone()?, child.last_exit.as_deref().map(str::to_owned)))),
+        )
+    }
+}
+
+impl Handler<ObserveRegistry> for Registry {
+    type Result = MessageResult<ObserveRegistry>;
+
+    fn handle(&mut self, _: ObserveRegistry, _: &mut Self::Context) -> Self::Result {
+        self.messages += 1;
+        MessageResult(Observed {
+            kind: KIND_REGISTRY,
+            id: self.services.node_id,
+            tenant_id: None,
+            name: "registry".to_owned(),
+            phase: self.phase.as_str(),
+            since: self.since,
+            next_due_at: None,
+            current: None,
+            last_run: None,
+            restarts: 0,
+            last_exit: None,
+            generation: 0,
+            arbiter: 0,
+            messages: self.messages,
+            counters: Counters {
+                runs: self.started,
+                failures: self.restarts,
+                created: 0,
+                skipped: 0,
+            },
+        })
+    }
+}
+
+impl Handler<Summarise> for Registry {
+    type Result = MessageResult<Summarise>;
+
+    fn handle(&mut self, Summarise(tenant): Summarise, _: &mut Self::Context) -> Self::Result {
+        self.messages += 1;
+        let now_us = self.services.clock.now_us();
+        let mut summary = Summary {
+            registry: self.phase.as_str(),
+            ..Summary::default()
+        };
+        let mut latest_us = 0;
+        let phases = summary.kinds.entry(KIND_CALL_API).or_default();
+        for child in self
+            .roster
+            .values()
+            .filter(|child| tenant.is_none_or(|tenant| child.tenant_id == tenant))
+        {
+            let phase = if child.addr.is_some() {
+                child.status.phase()
+            } else {
+                "down"
+            };
+            *phases.entry(phase).or_default() += 1;
+            summary.actors += 1;
+            summary.restarts += u64::from(child.status.restarts());
+            if let Some(late_us) = child.status.late_us(now_us) {
+                summary.late += 1;
+                latest_us = latest_us.max(late_us);
+            }
+        }
+        summary.latest_ms = u64::try_from(latest_us / 1_000).unwrap_or(0);
+        MessageResult(summary)
+    }
+}
+
+impl Handler<Restart> for Registry {
+    type Result = bool;
+
+    fn handle(&mut self, Restart { tenant, id }: Restart, ctx: &mut Self::Context) -> Self::Result {
+        self.messages += 1;
+        self.restart_on_request(tenant, id, ctx)
+    }
+}
+
+impl Handler<Drain> for Registry {
+    type Result = ();
+
+    fn handle(&mut self, _: Drain, _: &mut Self::Context) {
+        self.messages += 1;
+        self.enter(RegistryPhase::Draining);
+    }
+}
+
+impl Handler<Swept> for Registry {
+    type Result = ();
+
+    fn handle(&mut self, Swept(rows, complete): Swept, ctx: &mut Self::Context) {
+        self.messages += 1;
+        self.swept(rows, complete, ctx);
+    }
+}
+
+impl Handler<ChildExited> for Registry {
+    type Result = ();
+
+    fn handle(&mut self, exited: ChildExited, ctx: &mut Self::Context) {
+        self.messages += 1;
+        self.child_exited(&exited, ctx);
+    }
+}

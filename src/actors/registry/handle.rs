@@ -1,0 +1,196 @@
+//! The door to the registry for the rest of the engine: methods instead of addresses, with a bound before its mailbox.
+
+use std::{sync::Arc, time::Duration};
+
+use actix::Addr;
+use tokio::sync::{Mutex, Semaphore, oneshot};
+
+use crate::{
+    actors::{
+        api_call::messages::{Observe, RunOnce},
+        observed::{KIND_CALL_API, KIND_REGISTRY, Observed},
+        registry::{
+            actor::Registry,
+            messages::{
+                ActorFilter, Borrow, Drain, Find, FindOne, ObserveRegistry, Reconcile, Restart, Summarise, Summary,
+            },
+        },
+        services::Services,
+    },
+    domain::ids::{CallApiId, TenantId},
+    error::{Code, Error, Result},
+};
+
+pub use crate::actors::api_call::messages::RunNow;
+
+/// Requests to the registry at the same time; more are refused.
+const REQUESTS_MAX: usize = 256;
+/// How long one actor may take to show itself.
+const OBSERVE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// See the module. Cheap to clone.
+#[derive(Clone)]
+pub struct RegistryHandle {
+    registry: Addr<Registry>,
+    services: Arc<Services>,
+    admission: Arc<Semaphore>,
+    /// One refresh of a call at a time, so that the row that is told last is the row that was read last.
+    refreshes: Arc<Vec<Mutex<()>>>,
+}
+
+impl RegistryHandle {
+    pub(crate) fn new(registry: Addr<Registry>, services: Arc<Services>) -> Self {
+        let refreshes = Arc::new((0..64).map(|_| Mutex::new(())).collect());
+        Self {
+            registry,
+            services,
+            admission: Arc::new(Semaphore::new(REQUESTS_MAX)),
+            refreshes,
+        }
+    }
+
+    /// After any change of a call's rows: its actor is started, told, or ended. Doing it twice does no harm.
+    ///
+    /// # Errors
+    /// The store does not answer, or the engine is stopping.
+    pub async fn refresh(&self, tenant_id: TenantId, id: CallApiId) -> Result<()> {
+        let slot = usize::from(id.uuid().as_bytes()[15]) % self.refreshes.len();
+        let Some(slot) = self.refreshes.get(slot) else {
+            return Ok(());
+        };
+        let _one_at_a_time = slot.lock().await;
+        let row = self.services.store.armed_call(tenant_id, id).await?;
+        self.ask(Reconcile {
+            id,
+            row: row.map(Box::new),
+        })
+        .await
+    }
+
+    /// Runs a call once, now, also when it is inactive; waits for the end.
+    ///
+    /// # Errors
+    /// `wrong_state` while a run of it is going; `not_found`; `unavailable`.
+    pub async fn run_now(&self, tenant_id: TenantId, id: CallApiId) -> Result<RunNow> {
+        let row = self.services.store.call_row(tenant_id, id).await?;
+        let row = row.ok_or_else(|| Error::not_found("call API", id))?;
+        let child = self.ask(Borrow(Box::new(row))).await??;
+        let (asker, answer) = oneshot::channel();
+        child.send(RunOnce(asker)).await.map_err(|_| stopping())?;
+        answer.await.map_err(|_| stopping())?
+    }
+
+    /// The actors that a filter finds.
+    ///
+    /// # Errors
+    /// `unavailable`.
+    pub async fn observe(&self, filter: ActorFilter) -> Result<Vec<Observed>> {
+        let mut seen = Vec::new();
+        let all_kinds = filter.kind.is_none();
+        let wants = |kind: &str| filter.kind.as_deref().is_none_or(|wanted| wanted == kind);
+        if wants(KIND_REGISTRY) && (all_kinds || filter.phase.is_none()) && filter.after.is_none() {
+            let registry = self.ask(ObserveRegistry).await?;
+            if filter.phase.as_deref().is_none_or(|phase| phase == registry.phase) {
+                seen.push(registry);
+            }
+        }
+        if wants(KIND_CALL_API) {
+            let limit = filter.limit.saturating_sub(seen.len());
+            for (child, last_exit) in self.ask(Find(ActorFilter { limit, ..filter })).await? {
+                // One that ends in this moment is left out.
+                if let Ok(Ok(observed)) = tokio::time::timeout(OBSERVE_TIMEOUT, child.send(Observe)).await {
+                    seen.push(Observed { last_exit, ..observed });
+                }
+            }
+        }
+        Ok(seen)
+    }
+
+    /// One actor.
+    ///
+    /// # Errors
+    /// `not_found`: no such actor lives in this tenant.
+    pub async fn observe_one(&self, tenant: TenantId, kind: &str, id: uuid::Uuid) -> Result<Observed> {
+        if kind == KIND_REGISTRY {
+            let registry = self.ask(ObserveRegistry).await?;
+            return if registry.id == id {
+                Ok(registry)
+            } else {
+                Err(Error::not_found("actor", id))
+            };
+        }
+        let missing = || Error::not_found("actor", format!("{kind}/{id}"));
+        if kind != KIND_CALL_API {
+            return Err(missing());
+        }
+        let (child, last_exit) = self
+            .ask(FindOne {
+                tenant,
+                id: CallApiId::from(id),
+            })
+            .await?
+            .ok_or_else(missing)?;
+        match tokio::time::timeout(OBSERVE_TIMEOUT, child.send(Observe)).await {
+            Ok(Ok(observed)) => Ok(Observed { last_exit, ..observed }),
+            _ => Err(missing()),
+        }
+    }
+
+    /// Ends an actor, after the run that is going, and starts it anew from its row.
+    ///
+    /// # Errors
+    /// `not_found`.
+    pub async fn restart(&self, tenant: TenantId, kind: &str, id: uuid::Uuid) -> Result<()> {
+        let known = kind == KIND_CALL_API
+            && self
+                .ask(Restart {
+                    tenant,
+                    id: CallApiId::from(id),
+                })
+                .await?;
+        if known {
+            Ok(())
+        } else {
+            Err(Error::not_found("actor", format!("{kind}/{id}")))
+        }
+    }
+
+    /// Counts by kind and phase; of one tenant, or of all.
+    ///
+    /// # Errors
+    /// `unavailable`.
+    pub async fn summary(&self, tenant: Option<TenantId>) -> Result<Summary> {
+        self.ask(Summarise(tenant)).await
+    }
+
+    /// From now on nothing starts.
+    ///
+    /// # Errors
+    /// `unavailable`.
+    pub async fn drain(&self) -> Result<()> {
+        self.ask(Drain).await
+    }
+
+    /// The registry's own address, for its boot.
+    pub(crate) fn addr(&self) -> &Addr<Registry> {
+        &self.registry
+    }
+
+    async fn ask<M>(&self, message: M) -> Result<M::Result>
+    where
+        M: actix::Message + Send + 'static,
+        M::Result: Send,
+        Registry: actix::Handler<M>,
+        actix::Context<Registry>: actix::dev::ToEnvelope<Registry, M>,
+    {
+        let Ok(_permit) = self.admission.try_acquire() else {
+            let full = "The engine has too many requests to answer at once; try again in a moment.";
+            return Err(Error::new(Code::Unavailable, full).with_retry_after_ms(1_000));
+        };
+        self.registry.send(message).await.map_err(|_| stopping())
+    }
+}
+
+fn stopping() -> Error {
+    Error::new(Code::Unavailable, "The engine is stopping; try again in a moment.").with_retry_after_ms(2_000)
+}

@@ -1,0 +1,254 @@
+//! What the registry does about its children: start, redefine, end, restart after a panic, compare with the rows.
+
+use std::{sync::Arc, time::Duration};
+
+use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, Message, dev::ToEnvelope, fut::wrap_future};
+
+use crate::{
+    actors::{
+        api_call::{
+            ApiCallActor,
+            actor::Birth,
+            messages::{Redefine, Stop},
+        },
+        observed::ChildStatus,
+        registry::{
+            actor::{Registry, RegistryPhase},
+            messages::{ChildExited, ExitReason, RegistryLink},
+            roster::{Child, Verdict},
+        },
+    },
+    domain::ids::{CallApiId, TenantId},
+    store::call_state::{ArmedCall, InterruptedRun},
+};
+
+/// Rows of one page of a sweep.
+const SWEEP_PAGE_ROWS: u64 = 2_000;
+
+impl Registry {
+    /// Starts the actor of a row, unless it lives.
+    pub(super) fn adopt(
+        &mut self,
+        row: Box<ArmedCall>,
+        interrupted: Option<Box<InterruptedRun>>,
+        ctx: &mut Context<Self>,
+    ) {
+        let lives = self.roster.get(&row.id).is_some_and(|child| child.addr.is_some());
+        if self.phase != RegistryPhase::Draining && !lives {
+            self.start_child(row, interrupted, ctx);
+        }
+    }
+
+    fn start_child(
+        &mut self,
+        row: Box<ArmedCall>,
+        interrupted: Option<Box<InterruptedRun>>,
+        ctx: &mut Context<Self>,
+    ) -> Addr<ApiCallActor> {
+        self.next_serial += 1;
+        self.started += 1;
+        let (id, tenant_id, version, serial) = (row.id, row.tenant_id, row.version, self.next_serial);
+        let before = self.roster.remove(&id);
+        let status = before
+            .as_ref()
+            .map_or_else(Arc::<ChildStatus>::default, |child| child.status.clone());
+        let arbiter = usize::from(row.shard) % self.arbiters.len().max(1);
+        let birth = Birth {
+            services: self.services.clone(),
+            registry: RegistryLink(ctx.address().downgrade()),
+            call: row,
+            interrupted,
+            status: status.clone(),
+            serial,
+            arbiter,
+        };
+        let addr = match self.arbiters.get(arbiter) {
+            Some(handle) => ApiCallActor::start_in_arbiter(handle, move |_| ApiCallActor::new(birth)),
+            None => ApiCallActor::new(birth).start(),
+        };
+        let (last_exit, window) = before.map_or((None, None), |child| (child.last_exit, child.window));
+        let child = Child {
+            addr: Some(addr.clone()),
+            tenant_id,
+            version,
+            status,
+            serial,
+            last_exit,
+            window,
+        };
+        self.roster.insert(id, child);
+        addr
+    }
+
+    /// Makes who lives agree with a row: the one code path for changes, sweeps and exits.
+    pub(super) fn reconcile(&mut self, id: CallApiId, row: Option<Box<ArmedCall>>, ctx: &mut Context<Self>) {
+        if self.phase == RegistryPhase::Draining {
+            return;
+        }
+        let lives = self.roster.get(&id).and_then(|child| child.addr.clone());
+        match (row, lives) {
+            (Some(row), None) if row.active => {
+                self.start_child(row, None, ctx);
+            }
+            (Some(row), Some(addr)) if row.active => {
+                let version = row.version;
+                tell(&addr, Redefine(row));
+                if let Some(child) = self.roster.get_mut(&id) {
+                    child.version = version;
+                }
+            }
+            (_, Some(addr)) => tell(&addr, Stop),
+            (_, None) => {
+                self.roster.remove(&id);
+            }
+        }
+    }
+
+    /// The child of a row, started if there is none.
+    pub(super) fn borrow_child(&mut self, row: Box<ArmedCall>, ctx: &mut Context<Self>) -> Addr<ApiCallActor> {
+        match self.roster.get(&row.id).and_then(|child| child.addr.clone()) {
+            Some(addr) if addr.connected() => addr,
+            _ => self.start_child(row, None, ctx),
+        }
+    }
+
+    pub(super) fn restart_on_request(&mut self, tenant: TenantId, id: CallApiId, ctx: &mut Context<Self>) -> bool {
+        let Some(child) = self.roster.get_mut(&id).filter(|child| child.tenant_id == tenant) else {
+            return false;
+        };
+        child.window = None;
+        match child.addr.clone() {
+            // Its exit is answered with a look at the row, which starts a new instance.
+            Some(addr) => tell(&addr, Stop),
+            None => look_at(tenant, id, Duration::ZERO, ctx),
+        }
+        true
+    }
+
+    pub(super) fn child_exited(&mut self, exited: &ChildExited, ctx: &mut Context<Self>) {
+        let now = self.services.clock.now();
+        let budget = self.services.settings.engine.restart_budget;
+        let Some(child) = self
+            .roster
+            .get_mut(&exited.id)
+            .filter(|child| child.serial == exited.serial)
+        else {
+            return;
+        };
+        child.addr = None;
+        if self.phase == RegistryPhase::Draining {
+            self.roster.remove(&exited.id);
+            return;
+        }
+        match exited.reason {
+            ExitReason::Gone | ExitReason::Deactivated => look_at(exited.tenant_id, exited.id, Duration::ZERO, ctx),
+            ExitReason::Fenced => {
+                child.last_exit = Some(exited.reason.as_str().into());
+                look_at(exited.tenant_id, exited.id, Duration::from_secs(1), ctx);
+            }
+            ExitReason::Panicked => {
+                child.last_exit = Some(exited.reason.as_str().into());
+                match child.panicked(now, budget) {
+                    Verdict::RestartIn(wait_ms) => {
+                        child.status.set_restarts(child.status.restarts() + 1);
+                        self.restarts += 1;
+                        tracing::error!(api_call.id = %exited.id, wait_ms, "actor panicked; it is started again");
+                        look_at(exited.tenant_id, exited.id, Duration::from_millis(wait_ms), ctx);
+                    }
+                    Verdict::GiveUp => {
+                        tracing::error!(api_call.id = %exited.id, "actor panicked too often; it stays down");
+                        let data = serde_json::json!({ "callApiId": exited.id, "reason": "panicked too often" });
+                        self.services
+                            .events
+                            .publish(exited.tenant_id, now, "actor.given_up", exited.id.uuid(), data);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The sweep: rows that should have an actor and have none, and the other way round.
+    pub(super) fn arm_sweep(&self, ctx: &mut Context<Self>) {
+        let clock = self.services.clock.clone();
+        let interval = Duration::from_secs(self.services.settings.engine.sweep_seconds);
+        let timer = wrap_future::<_, Self>(async move { clock.sleep(interval).await });
+        ctx.spawn(timer.map(|(), registry: &mut Self, ctx| registry.sweep(ctx)));
+    }
+
+    fn sweep(&mut self, ctx: &mut Context<Self>) {
+        if self.phase != RegistryPhase::Serving {
+            self.arm_sweep(ctx);
+            return;
+        }
+        let services = self.services.clone();
+        let registry = ctx.address();
+        let pages = async move {
+            let mut after = None;
+            loop {
+                let page = services.store.active_calls_page(after, SWEEP_PAGE_ROWS).await;
+                let Ok(page) = page.inspect_err(|error| tracing::error!(error = ?error, "sweep failed")) else {
+                    return;
+                };
+                let last = page.last().map(|row| row.id);
+                let complete = page.len() < usize::try_from(SWEEP_PAGE_ROWS).unwrap_or(usize::MAX);
+                if registry.send(super::messages::Swept(page, complete)).await.is_err() || complete {
+                    return;
+                }
+                after = last;
+            }
+        };
+        ctx.spawn(wrap_future::<_, Self>(pages).map(|(), registry: &mut Self, ctx| registry.arm_sweep(ctx)));
+    }
+
+    pub(super) fn swept(&mut self, rows: Vec<ArmedCall>, _complete: bool, ctx: &mut Context<Self>) {
+        for row in rows {
+            let (missing, older) = match self.roster.get(&row.id) {
+                // An entry without address waits for its restart, or was given up.
+                Some(child) => (false, child.addr.is_some() && child.version < row.version),
+                None => (true, false),
+            };
+            if missing || older {
+                tracing::warn!(api_call.id = %row.id, "row and actor differ; the row wins");
+                self.reconcile(row.id, Some(Box::new(row)), ctx);
+            }
+        }
+    }
+}
+
+/// Reads the row, after a wait, and makes who lives agree with it.
+fn look_at(tenant_id: TenantId, id: CallApiId, wait: Duration, ctx: &mut Context<Registry>) {
+    ctx.spawn(
+        wrap_future::<_, Registry>(async {})
+            .then(move |(), registry: &mut Registry, _| {
+                let services = registry.services.clone();
+                wrap_future(async move {
+                    if !wait.is_zero() {
+                        services.clock.sleep(wait).await;
+                    }
+                    loop {
+                        match services.store.armed_call(tenant_id, id).await {
+                            Ok(row) => return row,
+                            Err(error) => {
+                                tracing::error!(api_call.id = %id, error = ?error, "row cannot be read; trying again");
+                                services.clock.sleep(Duration::from_secs(1)).await;
+                            }
+                        }
+                    }
+                })
+            })
+            .map(move |row, registry: &mut Registry, ctx| registry.reconcile(id, row.map(Box::new), ctx)),
+    );
+}
+
+/// Sends without waiting; a child that has just gone reports its exit, and a full mailbox is seen in the log.
+fn tell<M>(child: &Addr<ApiCallActor>, message: M)
+where
+    M: Message + Send + 'static,
+    M::Result: Send,
+    ApiCallActor: actix::Handler<M>,
+    <ApiCallActor as Actor>::Context: ToEnvelope<ApiCallActor, M>,
+{
+    if let Err(error) = child.try_send(message) {
+        tracing::warn!(%error, "message to a child is not delivered");
+    }
+}

@@ -1,0 +1,188 @@
+//! What every run needs: clock, store, scripts, outbound client, events, caches, permits. One per engine, shared by all.
+
+use std::{
+    num::NonZeroUsize,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+};
+
+use lru::LruCache;
+use tokio::sync::{Notify, Semaphore};
+use uuid::Uuid;
+
+use crate::{
+    actors::api_call::prepared::PreparedCall,
+    clock::Clock,
+    domain::ids::{CallApiId, TenantId},
+    engine::run_caches::{ClientCache, RightsCache},
+    error::{Error, Result},
+    events::Events,
+    http::Outbound,
+    script::ScriptPool,
+    settings::Settings,
+    store::{Sealer, Store},
+    telemetry::Metrics,
+};
+
+/// Definitions that are kept ready; more active calls than this read theirs from the store at each run.
+const DEFINITIONS_MAX: NonZeroUsize = NonZeroUsize::new(20_000).unwrap();
+
+/// See the module.
+pub struct Services {
+    /// This start of the engine.
+    pub node_id: Uuid,
+    /// Settings.
+    pub settings: Settings,
+    /// Time.
+    pub clock: Clock,
+    /// Database.
+    pub store: Store,
+    /// Seals secrets.
+    pub sealer: Sealer,
+    /// Script workers.
+    pub scripts: ScriptPool,
+    /// Outbound client.
+    pub outbound: Outbound,
+    /// What happened.
+    pub events: Events,
+    /// Who may do what, cached.
+    pub rights: RightsCache,
+    /// Credentials, cached.
+    pub clients: ClientCache,
+    /// Counters and histograms.
+    pub metrics: Metrics,
+    /// Of the ownership of the shards; a later owner's is higher.
+    pub epoch: i64,
+    /// Runs at the same time.
+    pub permits: Semaphore,
+    definitions: Mutex<LruCache<CallApiId, Arc<PreparedCall>>>,
+    draining: AtomicBool,
+    running: AtomicUsize,
+    all_ended: Notify,
+}
+
+/// Counts a run as going for as long as it lives.
+pub struct RunningGuard(Arc<Services>);
+
+/// What [`Services::new`] puts together.
+pub struct Parts {
+    /// This start of the engine.
+    pub node_id: Uuid,
+    /// Settings.
+    pub settings: Settings,
+    /// Time.
+    pub clock: Clock,
+    /// Database.
+    pub store: Store,
+    /// Seals secrets.
+    pub sealer: Sealer,
+    /// Script workers.
+    pub scripts: ScriptPool,
+    /// Outbound client.
+    pub outbound: Outbound,
+    /// Epoch of the shard lease.
+    pub epoch: i64,
+}
+
+impl Services {
+    /// Puts the parts together.
+    ///
+    /// # Errors
+    /// The instruments cannot be made, which is a mistake in `telemetry`.
+    pub fn new(parts: Parts) -> Result<Self> {
+        let Parts {
+            node_id,
+            settings,
+            clock,
+            store,
+            sealer,
+            scripts,
+            outbound,
+            epoch,
+        } = parts;
+        Ok(Self {
+            node_id,
+            permits: Semaphore::new(settings.engine.runs_at_once_max),
+            rights: RightsCache::new(store.clone(), clock.clone()),
+            clients: ClientCache::new(store.clone(), sealer.clone(), clock.clone()),
+            settings,
+            clock,
+            store,
+            sealer,
+            scripts,
+            outbound,
+            events: Events::default(),
+            metrics: Metrics::new().map_err(Error::internal)?,
+            epoch,
+            definitions: Mutex::new(LruCache::new(DEFINITIONS_MAX)),
+            draining: AtomicBool::new(false),
+            running: AtomicUsize::new(0),
+            all_ended: Notify::new(),
+        })
+    }
+
+    /// The definition of a call at `version`, from the cache or the store.
+    ///
+    /// # Errors
+    /// Not in this tenant, or the store does not answer.
+    pub async fn definition(&self, tenant_id: TenantId, id: CallApiId, version: i64) -> Result<Arc<PreparedCall>> {
+        if let Some(found) = self
+            .cache()
+            .get(&id)
+            .filter(|call| call.version == version && call.tenant_id == tenant_id)
+        {
+            return Ok(found.clone());
+        }
+        let loaded = self.store.load_call(tenant_id, id, &self.sealer).await?;
+        let prepared = Arc::new(PreparedCall::of_row(loaded)?);
+        self.cache().put(id, prepared.clone());
+        Ok(prepared)
+    }
+
+    fn cache(&self) -> std::sync::MutexGuard<'_, LruCache<CallApiId, Arc<PreparedCall>>> {
+        self.definitions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// From now on no run starts.
+    pub fn start_draining(&self) {
+        self.draining.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether the engine is on its way out.
+    pub fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::SeqCst)
+    }
+
+    /// Runs that are going, waiting ones included.
+    pub fn running(&self) -> usize {
+        self.running.load(Ordering::SeqCst)
+    }
+
+    /// Waits until no run is going.
+    pub async fn all_runs_ended(&self) {
+        loop {
+            let ended = self.all_ended.notified();
+            if self.running() == 0 {
+                return;
+            }
+            ended.await;
+        }
+    }
+
+    /// Counts a run in; none while draining. Counting first and looking second leaves no gap between the two.
+    pub fn enter_run(self: &Arc<Self>) -> Option<RunningGuard> {
+        self.running.fetch_add(1, Ordering::SeqCst);
+        let guard = RunningGuard(self.clone());
+        (!self.is_draining()).then_some(guard)
+    }
+}
+
+impl Drop for RunningGuard {
+    fn drop(&mut self) {
+        if self.0.running.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.0.all_ended.notify_waiters();
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! Starting an engine: parts in their order, then the boot of all active calls.
+
+use std::{collections::HashMap, path::PathBuf, sync::Arc, sync::Mutex};
+
+use actix::Actor;
+
+use crate::{
+    actors::{
+        registry::{
+            RegistryHandle,
+            actor::Registry,
+            messages::{Adopt, BootEnded},
+        },
+        services::{Parts, Services},
+        system::ActorSystem,
+    },
+    clock::Clock,
+    engine::{Engine, Inner},
+    error::{Error, Result},
+    http::{HttpSettings, MemoryVault, Outbound},
+    script::{PoolSettings, ScriptPool, WorkerCommand},
+    settings::Settings,
+    store::{Sealer, Store, call_state::InterruptedRun},
+};
+
+/// Active calls of one page of the boot.
+const BOOT_PAGE_ROWS: u64 = 5_000;
+
+/// Starts an engine with parts of one's own.
+pub struct Builder {
+    pub(super) settings: Settings,
+    pub(super) clock: Clock,
+    pub(super) script_worker: Option<PathBuf>,
+}
+
+impl Builder {
+    /// Another clock, for tests.
+    #[must_use]
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// The program that is started as script worker with the argument `script-worker`; by default this process's own.
+    #[must_use]
+    pub fn script_worker(mut self, program: PathBuf) -> Self {
+        self.script_worker = Some(program);
+        self
+    }
+
+    /// See [`Engine::start`].
+    ///
+    /// # Errors
+    /// As [`Engine::start`].
+    pub async fn start(self) -> Result<Engine> {
+        let Self {
+            settings,
+            clock,
+            script_worker,
+        } = self;
+        settings.validate().map_err(operator)?;
+        let store = Store::open(&settings.database, clock.clone()).await.map_err(operator)?;
+        store.migrate().await.map_err(operator)?;
+        let node_id = clock.new_id();
+        let epoch = 1;
+        let sealer = Sealer::load(&settings).map_err(operator)?;
+        store.check_key(&sealer).await.map_err(operator)?;
+        let scripts = ScriptPool::start(pool_settings(&settings, script_worker)).map_err(operator)?;
+        let vault = Arc::new(MemoryVault::new());
+        let outbound = Outbound::new(http_settings(&settings), clock.clone(), vault).map_err(operator)?;
+        let parts = Parts {
+            node_id,
+            settings,
+            clock,
+            store,
+            sealer,
+            scripts,
+            outbound,
+            epoch,
+        };
+        let services = Arc::new(Services::new(parts)?);
+        let (system, registry) = start_actors(&services).await?;
+        let registry = RegistryHandle::new(registry, services.clone());
+        boot(&services, &registry).await?;
+        Ok(Engine {
+            inner: Arc::new(Inner {
+                services,
+                registry,
+                system: Mutex::new(Some(system)),
+            }),
+        })
+    }
+}
+
+async fn start_actors(services: &Arc<Services>) -> Result<(ActorSystem, actix::Addr<Registry>)> {
+    let arbiters = match services.settings.engine.arbiters {
+        0 => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+        given => given,
+    };
+    let system = ActorSystem::start(arbiters).await?;
+    let (services, handles) = (services.clone(), system.arbiters().to_vec());
+    let registry = Registry::start_in_arbiter(system.main(), move |_| Registry::new(services, handles));
+    Ok((system, registry))
+}
+
+/// Gives every active call its actor, page by page, so that a million rows are never in memory at once.
+async fn boot(services: &Arc<Services>, registry: &RegistryHandle) -> Result<()> {
+    let gone = || Error::internal(std::io::Error::other("the registry has ended"));
+    let cut = services.store.interrupted_runs().await?;
+    let mut interrupted: HashMap<_, InterruptedRun> = cut.into_iter().map(|run| (run.call_api_id, run)).collect();
+    let mut after = None;
+    loop {
+        let page = services.store.active_calls_page(after, BOOT_PAGE_ROWS).await?;
+        after = page.last().map(|row| row.id);
+        let page: Vec<_> = page
+            .into_iter()
+            .map(|row| (interrupted.remove(&row.id), row))
+            .map(|(run, row)| (row, run))
+            .collect();
+        let ended = page.is_empty();
+        registry.addr().send(Adopt(page)).await.map_err(|_| gone())?;
+        if ended {
+            break;
+        }
+    }
+    // Cut runs of calls that are not active (manual ones): an actor settles each and leaves.
+    for run in interrupted.into_values() {
+        if let Some(row) = services.store.call_row(run.tenant_id, run.call_api_id).await? {
+            registry
+                .addr()
+                .send(Adopt(vec![(row, Some(run))]))
+                .await
+                .map_err(|_| gone())?;
+        }
+    }
+    registry.addr().send(BootEnded).await.map_err(|_| gone())
+}
+
+fn pool_settings(settings: &Settings, worker: Option<PathBuf>) -> PoolSettings {
+    let script = &settings.script;
+    let workers = match script.workers {
+        0 => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+        given => given,
+    };
+    PoolSettings {
+        workers,
+        wall_ms: script.wall_ms,
+        heap_mib: script.heap_mib,
+        input_bytes_max: script.input_bytes_max,
+        output_bytes_max: script.output_bytes_max,
+        log_bytes_max: script.log_bytes_max,
+        queue_jobs_max: script.queue_jobs_max,
+        worker_command: WorkerCommand {
+            program: worker,
+            ..WorkerCommand::default()
+        },
+        ..PoolSettings::default()
+    }
+}
+
+fn http_settings(settings: &Settings) -> HttpSettings {
+    let egress = &settings.egress;
+    HttpSettings {
+        allow: egress.allow.clone(),
+        deny: egress.deny.clone(),
+        connect_timeout_ms: egress.connect_timeout_ms,
+        redirects_max: egress.redirects_max,
+        response_bytes_max_default: egress.response_bytes_max,
+        ca_files: egress.ca_files.clone(),
+        connections_per_host_max: egress.connections_per_host_max,
+        ..HttpSettings::default()
+    }
+}
+
+/// An error at the start is for the operator, who must see what it says.
+fn operator(error: impl std::error::Error + Send + Sync + 'static) -> Error {
+    Error::new(crate::error::Code::Unavailable, error.to_string()).with_source(error)
+}
