@@ -14,15 +14,21 @@ use tokio::runtime::{Builder, Handle, Runtime};
 
 use crate::{clock::Clock, settings};
 
+pub mod api_tokens;
 pub mod audit;
 pub mod call_apis;
 pub mod call_state;
+pub mod clients;
+pub mod groups;
+pub mod idempotency;
 pub mod lease;
 pub mod ledger;
 mod lookups;
 pub mod page;
 pub mod seal;
+pub mod tenants;
 pub mod transactions;
+pub mod users;
 
 pub use ledger::Ledger;
 pub use page::{Page, Paged};
@@ -74,6 +80,12 @@ pub enum Error {
         /// When to try again, milliseconds.
         retry_after_ms: u64,
     },
+    /// Something else still uses the row; the text names it.
+    #[error("{0}")]
+    InUse(String),
+    /// The change would leave nobody who may administer.
+    #[error("no administrator would be left")]
+    LastAdministrator,
     /// A row holds what no code of ours writes.
     #[error("unexpected content: {0}")]
     Content(String),
@@ -121,6 +133,11 @@ impl From<Error> for crate::error::Error {
                 "The engine has more to write than it can; try again in a moment.",
             )
             .with_retry_after_ms(retry_after_ms),
+            Error::InUse(text) => Self::new(Code::InUse, text),
+            Error::LastAdministrator => Self::new(
+                Code::WrongState,
+                "This is the last active administrator. Make another user an administrator first.",
+            ),
             Error::Closed => Self::new(Code::Unavailable, "The engine is stopping; try again in a moment.")
                 .with_retry_after_ms(2_000),
             other => Self::internal(other),
