@@ -20,8 +20,14 @@ use crate::{
     telemetry::Metrics,
 };
 
+pub mod access;
+mod cache;
 pub mod caller;
+pub mod identity;
+mod limits;
+pub mod password;
 pub mod run_caches;
+pub mod sign_in;
 mod start;
 
 pub use start::Builder;
@@ -35,6 +41,8 @@ pub struct Engine {
 struct Inner {
     services: Arc<Services>,
     registry: RegistryHandle,
+    access: access::Access,
+    first_start: Option<identity::FirstStart>,
     system: Mutex<Option<ActorSystem>>,
 }
 
@@ -131,6 +139,18 @@ impl Engine {
     #[must_use]
     pub fn services(&self) -> &Arc<Services> {
         &self.inner.services
+    }
+
+    /// Who asks: caches and limits.
+    #[must_use]
+    pub fn access(&self) -> &access::Access {
+        &self.inner.access
+    }
+
+    /// The first user, if this start made it.
+    #[must_use]
+    pub fn first_start(&self) -> Option<&identity::FirstStart> {
+        self.inner.first_start.as_ref()
     }
 
     /// Mounts the gateway in an actix app.

@@ -15,7 +15,7 @@ use crate::{
         system::ActorSystem,
     },
     clock::Clock,
-    engine::{Engine, Inner},
+    engine::{Engine, Inner, access::Access, identity},
     error::{Error, Result},
     http::{HttpSettings, MemoryVault, Outbound},
     script::{PoolSettings, ScriptPool, WorkerCommand},
@@ -65,6 +65,8 @@ impl Builder {
         let epoch = 1;
         let sealer = Sealer::load(&settings).map_err(operator)?;
         store.check_key(&sealer).await.map_err(operator)?;
+        let first_start = identity::first_start(&store, &settings).await?;
+        let access = Access::new(&settings, &store, &clock);
         let scripts = ScriptPool::start(pool_settings(&settings, script_worker)).map_err(operator)?;
         let vault = Arc::new(MemoryVault::new());
         let outbound = Outbound::new(http_settings(&settings), clock.clone(), vault).map_err(operator)?;
@@ -86,6 +88,8 @@ impl Builder {
             inner: Arc::new(Inner {
                 services,
                 registry,
+                access,
+                first_start,
                 system: Mutex::new(Some(system)),
             }),
         })
