@@ -295,9 +295,18 @@ impl ApiCallActor {
             self.hear(Event::Redefined { active, next: None }, ctx);
             return;
         }
+        let changed = row.version != self.call.version;
         self.call = row;
         self.catch_up_until = None;
-        let next = self.call.next_due_at.map(|due_at| Next::at(due_at, Trigger::Schedule));
+        let stored = self.call.next_due_at;
+        let due_at = if changed {
+            // A run of the version before may have committed its own idea of the next due time after the change.
+            let soonest = self.call.schedule.next_after(self.services.clock.now());
+            stored.into_iter().chain(soonest).min()
+        } else {
+            stored
+        };
+        let next = due_at.map(|due_at| Next::at(due_at, Trigger::Schedule));
         self.hear(Event::Redefined { active, next }, ctx);
     }
 

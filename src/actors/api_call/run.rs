@@ -13,6 +13,7 @@ use uuid::Uuid;
 use crate::{
     actors::{
         api_call::{
+            boot,
             prepared::PreparedCall,
             sample::{error_json, sample},
             steps::{self, Interpreted, Prepared, RunContext, ScriptResult, StepError},
@@ -439,6 +440,15 @@ fn entry(
             reason,
         }),
     };
+    let skipped_run = settled.skipped.map(|skipped| {
+        boot::skipped(
+            &job.services,
+            skipped.last,
+            skipped.count,
+            Outcome::SkippedOverlap,
+            finished_at,
+        )
+    });
     RunCommit {
         tenant_id: job.tenant_id,
         call_api_id: job.call_api_id,
@@ -452,7 +462,7 @@ fn entry(
             finished_at,
             outcome: settled.outcome,
             http_status: done.http_status,
-            skipped: job.skipped + settled.skipped.map_or(0, |skipped| skipped.count),
+            skipped: job.skipped,
             duration_ms,
             error,
         },
@@ -461,6 +471,7 @@ fn entry(
         created_by,
         state,
         sample,
+        skipped_run,
     }
 }
 
@@ -542,6 +553,7 @@ pub async fn settle_and_commit_interrupted(
             deactivated: None,
         },
         sample: None,
+        skipped_run: None,
     };
     // An error is logged there; the row stays `running`, and the next start settles it.
     let _ = commit_until_done(services, &call.id, entry).await;

@@ -76,7 +76,7 @@ pub(super) async fn write(
     if !complete {
         return Err(Trouble::Repeat);
     }
-    runs::note(transaction, texts, &sorted.states).await?;
+    runs::note(transaction, texts, &sorted.runs, &sorted.states).await?;
     runs::samples(transaction, texts, &sorted.runs).await?;
     states::update(transaction, texts, &finished, &sorted.states, now_us).await?;
     for ((place, sifted), finished) in sorted.run_places.iter().zip(&sifted).zip(&finished) {

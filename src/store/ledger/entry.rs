@@ -45,7 +45,7 @@ pub struct CallState {
     pub failures: u32,
     /// JSON object for the scripts of the next run; none leaves the stored one as it is (to clear it, store `{}`).
     pub script_state: Option<String>,
-    /// Set where the engine deactivates the call; none clears it.
+    /// Set where the engine deactivates the call; none leaves it as it is: only an activation clears it.
     pub deactivated: Option<Deactivated>,
 }
 
@@ -92,6 +92,8 @@ pub struct RunCommit {
     pub state: CallState,
     /// For people to look at, where wanted.
     pub sample: Option<RunSample>,
+    /// Due times that came while the run was going and are left out: one row of the history for all of them.
+    pub skipped_run: Option<RunRecord>,
 }
 
 /// What a committed run came to.

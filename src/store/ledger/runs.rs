@@ -103,19 +103,30 @@ pub(super) async fn start(transaction: &DatabaseTransaction, texts: &mut Texts, 
 }
 
 /// Writes runs that were left out; one that is recorded already is passed over.
-pub(super) async fn note(transaction: &DatabaseTransaction, texts: &mut Texts, commits: &[&StateCommit]) -> Result<()> {
+pub(super) async fn note(
+    transaction: &DatabaseTransaction,
+    texts: &mut Texts,
+    runs: &[&RunCommit],
+    states: &[&StateCommit],
+) -> Result<()> {
     let mut values = Vec::new();
-    for commit in commits {
-        for run in &commit.skipped_runs {
-            let counts = (run.outcome, 0, 0);
-            push(
-                &mut values,
-                commit.tenant_id.uuid(),
-                commit.call_api_id.uuid(),
-                run,
-                counts,
-            );
-        }
+    let of_states = states.iter().flat_map(|commit| {
+        commit
+            .skipped_runs
+            .iter()
+            .map(|run| (commit.tenant_id, commit.call_api_id, run))
+    });
+    let of_runs = runs
+        .iter()
+        .filter_map(|commit| Some((commit.tenant_id, commit.call_api_id, commit.skipped_run.as_ref()?)));
+    for (tenant_id, call_api_id, run) in of_states.chain(of_runs) {
+        push(
+            &mut values,
+            tenant_id.uuid(),
+            call_api_id.uuid(),
+            run,
+            (run.outcome, 0, 0),
+        );
     }
     texts.execute(transaction, &NOTE, &values).await?;
     Ok(())

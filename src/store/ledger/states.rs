@@ -22,7 +22,8 @@ const UPDATE: Shape = Shape {
              last_duration_ms = COALESCE(v.column10, last_duration_ms), \
              last_error = CASE WHEN v.column5 IS NULL THEN last_error ELSE v.column11 END, \
              script_state = COALESCE(v.column12, script_state), \
-             deactivated_at = v.column13, status_reason = v.column14, updated_at = v.column15 \
+             deactivated_at = COALESCE(v.column13, deactivated_at), \
+             status_reason = COALESCE(v.column14, status_reason), updated_at = v.column15 \
              FROM (VALUES ",
     columns: 15,
     numbered: false,
