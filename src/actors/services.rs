@@ -16,7 +16,7 @@ use crate::{
     actors::api_call::prepared::PreparedCall,
     clock::Clock,
     domain::ids::{CallApiId, TenantId},
-    engine::run_caches::{ClientCache, RightsCache},
+    engine::{access::Access, run_caches::ClientCache},
     error::{Error, Result},
     events::Events,
     http::Outbound,
@@ -48,7 +48,7 @@ pub struct Services {
     /// What happened.
     pub events: Events,
     /// Who may do what, cached.
-    pub rights: RightsCache,
+    pub access: Access,
     /// Credentials, cached.
     pub clients: ClientCache,
     /// Counters and histograms.
@@ -82,6 +82,8 @@ pub struct Parts {
     pub scripts: ScriptPool,
     /// Outbound client.
     pub outbound: Outbound,
+    /// Who may do what, cached.
+    pub access: Access,
     /// Epoch of the shard lease.
     pub epoch: i64,
 }
@@ -100,12 +102,13 @@ impl Services {
             sealer,
             scripts,
             outbound,
+            access,
             epoch,
         } = parts;
         Ok(Self {
             node_id,
             permits: Semaphore::new(settings.engine.runs_at_once_max),
-            rights: RightsCache::new(store.clone(), clock.clone()),
+            access,
             clients: ClientCache::new(store.clone(), sealer.clone(), clock.clone()),
             settings,
             clock,

@@ -1,4 +1,4 @@
-//! What each run asks, kept in memory: rights of run-as users, credentials of clients. Changes forget what they touch.
+//! Credentials of clients, opened and kept in memory for the runs that use them. A change of a client forgets them.
 
 use std::{
     num::NonZeroUsize,
@@ -10,10 +10,7 @@ use lru::LruCache;
 
 use crate::{
     clock::Clock,
-    domain::{
-        ids::{ClientId, TenantId, UserId},
-        rights::Rights,
-    },
+    domain::ids::{ClientId, TenantId},
     error::{Error, Result},
     http::{Auth, ClientCredentials},
     store::{Sealer, Store},
@@ -21,48 +18,9 @@ use crate::{
 
 /// How long an answer holds without being asked again, in case another process changed the rows.
 const KEPT: Duration = Duration::from_secs(5);
-const RIGHTS_MAX: NonZeroUsize = NonZeroUsize::new(10_000).unwrap();
 const CLIENTS_MAX: NonZeroUsize = NonZeroUsize::new(10_000).unwrap();
 
 type Kept<T> = (T, Duration);
-
-/// Rights by tenant and user.
-pub struct RightsCache {
-    store: Store,
-    clock: Clock,
-    kept: Mutex<LruCache<(TenantId, UserId), Kept<Option<Rights>>>>,
-}
-
-impl RightsCache {
-    pub(crate) fn new(store: Store, clock: Clock) -> Self {
-        Self {
-            store,
-            clock,
-            kept: Mutex::new(LruCache::new(RIGHTS_MAX)),
-        }
-    }
-
-    /// What a user may do in a tenant; `None`: not active, or in no group there.
-    ///
-    /// # Errors
-    /// The store does not answer.
-    pub async fn rights_of(&self, tenant_id: TenantId, user_id: UserId) -> Result<Option<Rights>> {
-        let now = self.clock.monotonic();
-        let key = (tenant_id, user_id);
-        if let Some((rights, until)) = lock(&self.kept).get(&key).filter(|(_, until)| *until > now) {
-            let _ = until;
-            return Ok(*rights);
-        }
-        let rights = self.store.rights_of(tenant_id, user_id).await?;
-        lock(&self.kept).put(key, (rights, now + KEPT));
-        Ok(rights)
-    }
-
-    /// After any change of users, groups or memberships.
-    pub fn forget(&self) {
-        lock(&self.kept).clear();
-    }
-}
 
 /// Credentials by client.
 pub struct ClientCache {

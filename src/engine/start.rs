@@ -78,6 +78,7 @@ impl Builder {
             sealer,
             scripts,
             outbound,
+            access: access.clone(),
             epoch,
         };
         let services = Arc::new(Services::new(parts)?);

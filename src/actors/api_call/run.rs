@@ -228,7 +228,7 @@ async fn work(job: &RunJob, started_at: Timestamp) -> (Option<Arc<PreparedCall>>
 /// The run-as user must be active and have the right, at each run.
 async fn may_run(job: &RunJob, call: &PreparedCall) -> Result<(), Box<Done>> {
     let user_id = call.definition.run_as_user_id;
-    match job.services.rights.rights_of(job.tenant_id, user_id).await {
+    match job.services.access.identity().rights_of(job.tenant_id, user_id).await {
         Ok(Some(rights)) if rights.contains(Right::TransactionsCreate) => Ok(()),
         Ok(Some(_)) => Err(Box::new(Done::unusable(
             "The run-as user has no right transactions.create in this tenant any more.".to_owned(),
