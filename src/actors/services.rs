@@ -16,7 +16,7 @@ use crate::{
     actors::api_call::prepared::PreparedCall,
     clock::Clock,
     domain::ids::{CallApiId, TenantId},
-    engine::{access::Access, run_caches::ClientCache},
+    engine::{access::Access, client_cache::ClientCache},
     error::{Error, Result},
     events::Events,
     http::Outbound,

@@ -26,7 +26,7 @@ pub mod caller;
 pub mod identity;
 mod limits;
 pub mod password;
-pub mod run_caches;
+pub mod client_cache;
 pub mod sign_in;
 mod start;
 
