@@ -30,6 +30,7 @@ pub mod tenants;
 pub mod transactions;
 pub mod users;
 
+pub use lease::Lease;
 pub use ledger::Ledger;
 pub use page::{Page, Paged};
 pub use seal::{Place, Sealer};
@@ -138,6 +139,12 @@ impl From<Error> for crate::error::Error {
                 Code::WrongState,
                 "This is the last active administrator. Make another user an administrator first.",
             ),
+            Error::Lease(text) => Self::new(
+                Code::Unavailable,
+                "This engine no longer owns what you asked it to change; try again in a moment.",
+            )
+            .with_retry_after_ms(5_000)
+            .with_source(Error::Lease(text)),
             Error::Closed => Self::new(Code::Unavailable, "The engine is stopping; try again in a moment.")
                 .with_retry_after_ms(2_000),
             other => Self::internal(other),
@@ -159,6 +166,7 @@ struct Inner {
     write: DatabaseConnection,
     // SQLite has one connection that writes; with PostgreSQL the ledger has its own, whose statements stay prepared.
     for_ledger: DatabaseConnection,
+    settings: settings::Database,
     clock: Clock,
     ledger: Ledger,
 }
@@ -182,14 +190,16 @@ impl Store {
             .map_err(|error| Error::Open(format!("The store's threads cannot be started: {error}.")))?;
         let handle = runtime.handle().clone();
         let settings = settings.clone();
+        let to_connect = settings.clone();
         let (read, write, for_ledger) = handle
-            .spawn(async move { connect(&settings).await })
+            .spawn(async move { connect(&to_connect).await })
             .await
             .map_err(|error| Error::Open(format!("Opening the database was interrupted: {error}.")))??;
         let ledger = Ledger::start(&handle, for_ledger.clone(), clock.clone());
         Ok(Self {
             inner: Arc::new(Inner {
                 for_ledger,
+                settings,
                 runtime: Some(runtime),
                 handle,
                 read,
@@ -310,6 +320,7 @@ async fn begin(connection: &DatabaseConnection) -> Result<DatabaseTransaction> {
 type Connections = (DatabaseConnection, DatabaseConnection, DatabaseConnection);
 
 async fn connect(settings: &settings::Database) -> Result<Connections> {
+    refuse_memory(&settings.url)?;
     if let Some(path) = sqlite_path(&settings.url) {
         make_directory(Path::new(path))?;
         // The writer first: it makes the file and sets its page layout.
@@ -342,7 +353,12 @@ fn postgres_options(settings: &settings::Database, connections: u32) -> ConnectO
             options
                 .application_name("orrery")
                 .statement_cache_capacity(STATEMENTS_KEPT)
-                .options([("synchronous_commit", "on"), ("timezone", "UTC")])
+                .options([
+                    ("synchronous_commit", "on"),
+                    ("timezone", "UTC"),
+                    // A process that hangs within a transaction must not keep its locks.
+                    ("idle_in_transaction_session_timeout", "15000"),
+                ])
         });
     options
 }
@@ -375,6 +391,18 @@ fn sqlite_path(url: &str) -> Option<&str> {
     let path = url.strip_prefix("sqlite:")?;
     let path = path.strip_prefix("//").unwrap_or(path);
     Some(path.split('?').next().unwrap_or(path))
+}
+
+/// A database in memory would lose everything that was acknowledged.
+fn refuse_memory(url: &str) -> Result<()> {
+    let in_memory = sqlite_path(url).is_some_and(|path| path.is_empty() || path.contains(":memory:"));
+    if in_memory || (url.starts_with("sqlite:") && url.contains("mode=memory")) {
+        return Err(Error::Open(format!(
+            "The database {url} would be in memory only, and everything in it would be gone when Orrery ends. Give a file \
+             in database.url, for example sqlite://data/orrery.db?mode=rwc."
+        )));
+    }
+    Ok(())
 }
 
 fn make_directory(file: &Path) -> Result<()> {

@@ -7,5 +7,6 @@ mod http_auth;
 mod http_redirect;
 mod http_refresh;
 mod script;
+mod store;
 mod support;
 mod tidy;

@@ -10,7 +10,7 @@ use orrery::{
     },
     settings::Settings,
     store::{
-        Store,
+        Lease, Store,
         ledger::{CallState, RunCommit, RunRecord, Trigger},
     },
 };
@@ -21,7 +21,7 @@ pub struct Fixture {
     pub clock: Clock,
     pub url: String,
     pub tenant: TenantId,
-    pub epoch: i64,
+    pub lease: Lease,
 }
 
 pub fn settings(url: &str) -> Settings {
@@ -36,12 +36,13 @@ impl Fixture {
         let clock = Clock::system();
         let store = Store::open(&settings(url).database, clock.clone()).await.unwrap();
         store.migrate().await.unwrap();
+        let lease = store.lease(clock.new_id()).await.unwrap();
         Self {
             tenant: clock.new_id().into(),
             store,
             clock,
             url: url.to_owned(),
-            epoch: 1,
+            lease,
         }
     }
 
@@ -56,7 +57,7 @@ impl Fixture {
             tenant_id: self.tenant,
             call_api_id: call,
             shard: shard(call),
-            epoch: self.epoch,
+            epoch: self.lease.epoch(),
             run: RunRecord {
                 id: self.clock.new_id().into(),
                 due_at,
