@@ -82,6 +82,7 @@ impl Fixture {
             created_by: Uuid::nil().into(),
             state: CallState::default(),
             sample: None,
+            skipped_run: None,
         }
     }
 }
