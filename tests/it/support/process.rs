@@ -1,0 +1,186 @@
+//! The real binary as a child process: its lines as they come, its end, signals. Nothing it starts outlives the test.
+
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    process::{Command, ExitStatus, Stdio},
+    sync::{
+        Arc, Mutex,
+        mpsc::{Receiver, RecvTimeoutError, channel},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+/// Longest wait for a line, an end or an answer of a process of ours.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A running `orrery`.
+pub struct Orrery {
+    pid: u32,
+    lines: Receiver<String>,
+    stderr: Arc<Mutex<String>>,
+    end: Receiver<ExitStatus>,
+    ended: bool,
+}
+
+/// What a command left behind.
+pub struct Finished {
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+/// An end of patience in real time.
+pub struct Deadline(Instant);
+
+fn command(args: &[&str], variables: &[(&str, &str)]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_orrery"));
+    command.args(args);
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("ORRERY__")) {
+        command.env_remove(name);
+    }
+    command.envs(variables.iter().copied());
+    command.env("RUST_BACKTRACE", "1");
+    command
+}
+
+/// Runs a command to its end.
+pub fn orrery(args: &[&str], variables: &[(&str, &str)], input: &str) -> Finished {
+    let mut child = command(args, variables)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    Finished {
+        code: output.status.code(),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+impl Orrery {
+    /// Starts it and returns at once.
+    pub fn start(args: &[&str], variables: &[(&str, &str)]) -> Self {
+        let mut child = command(args, variables)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (line_sender, lines) = channel();
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        thread::spawn(move || {
+            for line in stdout.lines().map_while(Result::ok) {
+                if line_sender.send(line).is_err() {
+                    // Read on: a process whose output nobody takes would stand still.
+                }
+            }
+        });
+        let stderr = Arc::new(Mutex::new(String::new()));
+        let mut errors = BufReader::new(child.stderr.take().unwrap());
+        let shared = stderr.clone();
+        thread::spawn(move || {
+            let mut line = String::new();
+            while errors.by_ref().read_line(&mut line).is_ok_and(|bytes| bytes > 0) {
+                shared.lock().unwrap().push_str(&std::mem::take(&mut line));
+            }
+        });
+        let pid = child.id();
+        let (end_sender, end) = channel();
+        thread::spawn(move || end_sender.send(child.wait().unwrap()));
+        Self {
+            pid,
+            lines,
+            stderr,
+            end,
+            ended: false,
+        }
+    }
+
+    /// The next line of standard output that contains a text.
+    pub fn stdout_line_with(&self, part: &str) -> String {
+        let deadline = Deadline::after(PATIENCE);
+        loop {
+            match self.lines.recv_timeout(deadline.left()) {
+                Ok(line) if line.contains(part) => return line,
+                Ok(_) => {}
+                Err(RecvTimeoutError::Timeout) => panic!("no line with {part:?} in time; {}", self.stderr()),
+                Err(RecvTimeoutError::Disconnected) => panic!("ended without a line with {part:?}; {}", self.stderr()),
+            }
+        }
+    }
+
+    /// What came on standard error so far.
+    pub fn stderr(&self) -> String {
+        self.stderr.lock().unwrap().clone()
+    }
+
+    /// Sends a signal, as `TERM`.
+    pub fn signal(&self, name: &str) {
+        let sent = Command::new("sh")
+            .args(["-c", &format!("kill -{name} {}", self.pid)])
+            .status();
+        assert!(sent.unwrap().success());
+    }
+
+    /// Asks it to end and waits until it has.
+    pub fn terminate(&mut self) -> Option<i32> {
+        self.signal("TERM");
+        self.exit_code()
+    }
+
+    /// Waits for its end.
+    pub fn exit_code(&mut self) -> Option<i32> {
+        match self.end.recv_timeout(PATIENCE) {
+            Ok(status) => {
+                self.ended = true;
+                status.code()
+            }
+            Err(_) => panic!("it does not end; {}", self.stderr()),
+        }
+    }
+}
+
+impl Drop for Orrery {
+    fn drop(&mut self) {
+        if !self.ended && self.end.try_recv().is_err() {
+            let _ = Command::new("sh").args(["-c", &format!("kill -KILL {}", self.pid)]).status();
+            let _ = self.end.recv_timeout(PATIENCE);
+        }
+    }
+}
+
+impl Deadline {
+    #[expect(clippy::disallowed_methods, reason = "a real limit on a real process")]
+    pub fn after(patience: Duration) -> Self {
+        Self(Instant::now() + patience)
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "a real limit on a real process")]
+    pub fn left(&self) -> Duration {
+        self.0.saturating_duration_since(Instant::now())
+    }
+
+    pub fn is_over(&self) -> bool {
+        self.left().is_zero()
+    }
+
+    /// Between two looks at a process that tells nothing by itself.
+    pub fn pause(&self) {
+        let (_keep, nothing) = channel::<()>();
+        let _ = nothing.recv_timeout(self.left().min(Duration::from_millis(200)));
+    }
+}
+
+/// Is there a curl? Without one, tests that need it are skipped, which CI refuses.
+pub fn curl_is_here() -> bool {
+    let here = Command::new("curl").arg("--version").stdout(Stdio::null()).status().is_ok();
+    assert!(here || std::env::var_os("CI").is_none(), "CI needs curl");
+    if !here {
+        println!("SKIPPED: there is no curl on this machine");
+    }
+    here
+}
