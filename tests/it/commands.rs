@@ -42,7 +42,11 @@ fn refused(finished: &Finished, parts: &[&str]) {
     for part in parts {
         assert!(complaint.contains(part), "no {part:?} in: {}", finished.stderr);
     }
-    assert!(complaint.starts_with("orrery: ") && complaint.ends_with('.'), "{}", finished.stderr);
+    assert!(
+        complaint.starts_with("orrery: ") && complaint.ends_with('.'),
+        "{}",
+        finished.stderr
+    );
     for crash in ["panicked", "stack backtrace", "RUST_BACKTRACE"] {
         assert!(!finished.stderr.contains(crash), "{}", finished.stderr);
     }
@@ -53,7 +57,17 @@ fn refused(finished: &Finished, parts: &[&str]) {
 fn help_says_what_there_is() {
     let all = orrery(&["--help"], &[], "");
     assert_eq!(all.code, Some(0));
-    for part in ["serve", "demo", "migrate", "check", "purge", "user", "Examples:", "ORRERY__SERVER__PORT", "Exit codes"] {
+    for part in [
+        "serve",
+        "demo",
+        "migrate",
+        "check",
+        "purge",
+        "user",
+        "Examples:",
+        "ORRERY__SERVER__PORT",
+        "Exit codes",
+    ] {
         assert!(all.stdout.contains(part), "no {part} in {}", all.stdout);
     }
     assert!(!all.stdout.contains("script-worker"), "{}", all.stdout);
@@ -71,10 +85,16 @@ fn help_says_what_there_is() {
 #[test]
 fn bad_settings_are_named() {
     let serve = |name: &str, value: &str| orrery(&["serve"], &[(name, value)], "");
-    refused(&serve("ORRERY__SCRIPT__WALL_MS", "1"), &["script.wall_ms is 1", "between 10 and 60000"]);
+    refused(
+        &serve("ORRERY__SCRIPT__WALL_MS", "1"),
+        &["script.wall_ms is 1", "between 10 and 60000"],
+    );
     refused(&serve("ORRERY__SERVER__PORT", "many"), &["port"]);
     refused(&serve("ORRERY__SERVER__PROT", "80"), &["prot"]);
-    refused(&serve("ORRERY__LOG__LEVEL", "loud"), &["log.level", "Use error, warn, info"]);
+    refused(
+        &serve("ORRERY__LOG__LEVEL", "loud"),
+        &["log.level", "Use error, warn, info"],
+    );
     refused(&serve("ORRERY__SERVER__HOST", "no such host"), &["server.host"]);
     refused(&serve("ORRERY__SECRETS__KEY", "short"), &["secrets.key"]);
     let missing = orrery(&["serve", "--settings", "/nowhere/at-all.toml"], &[], "");
@@ -86,7 +106,11 @@ fn a_port_in_use_is_named() {
     let directory = tempfile::tempdir().unwrap();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
-    let finished = run(&["serve"], &with(fresh(directory.path()), &[("ORRERY__SERVER__PORT", &port)]), "");
+    let finished = run(
+        &["serve"],
+        &with(fresh(directory.path()), &[("ORRERY__SERVER__PORT", &port)]),
+        "",
+    );
     refused(&finished, &[&port, "server.port"]);
 }
 
@@ -99,10 +123,18 @@ fn a_directory_that_cannot_be_written_is_named() {
     let inside = file.join("data");
     let database = format!("sqlite://{}/orrery.db?mode=rwc", inside.display());
     let shown = file.display().to_string();
-    let finished = run(&["serve"], &with(fresh(directory.path()), &[("ORRERY__DATABASE__URL", &database)]), "");
+    let finished = run(
+        &["serve"],
+        &with(fresh(directory.path()), &[("ORRERY__DATABASE__URL", &database)]),
+        "",
+    );
     refused(&finished, &[&shown, "database.url"]);
     let data = inside.display().to_string();
-    let finished = run(&["serve"], &with(fresh(directory.path()), &[("ORRERY__DATA__DIR", &data)]), "");
+    let finished = run(
+        &["serve"],
+        &with(fresh(directory.path()), &[("ORRERY__DATA__DIR", &data)]),
+        "",
+    );
     refused(&finished, &[&shown]);
 }
 
@@ -112,7 +144,11 @@ fn a_database_that_does_not_answer_is_named_without_its_password() {
     // Port 1 is privileged and nobody's: refused at once.
     let database = "postgres://orrery:hunter2@127.0.0.1:1/orrery";
     for command in ["serve", "migrate", "purge"] {
-        let finished = run(&[command], &with(fresh(directory.path()), &[("ORRERY__DATABASE__URL", database)]), "");
+        let finished = run(
+            &[command],
+            &with(fresh(directory.path()), &[("ORRERY__DATABASE__URL", database)]),
+            "",
+        );
         refused(&finished, &["127.0.0.1:1", "database.url"]);
         assert!(!finished.stderr.contains("hunter2"), "{}", finished.stderr);
     }
@@ -146,7 +182,11 @@ fn another_key_is_refused() {
     server.stdout_line_with("listening");
     assert_eq!(server.terminate(), Some(0));
     let other = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=";
-    let finished = run(&["serve"], &with(fresh(directory.path()), &[("ORRERY__SECRETS__KEY", other)]), "");
+    let finished = run(
+        &["serve"],
+        &with(fresh(directory.path()), &[("ORRERY__SECRETS__KEY", other)]),
+        "",
+    );
     refused(&finished, &["key"]);
     assert!(!finished.stderr.contains(other));
 }
@@ -156,15 +196,27 @@ fn check_says_what_is_right_and_what_is_wrong() {
     let directory = tempfile::tempdir().unwrap();
     let good = run(&["check"], &fresh(directory.path()), "");
     assert_eq!(good.code, Some(0), "{}{}", good.stdout, good.stderr);
-    let starts: Vec<&str> = good.stdout.lines().filter_map(|line| line.split_whitespace().next()).collect();
+    let starts: Vec<&str> = good
+        .stdout
+        .lines()
+        .filter_map(|line| line.split_whitespace().next())
+        .collect();
     assert_eq!(starts, ["settings", "database", "scripts", "egress"], "{}", good.stdout);
     assert!(!directory.path().join("orrery.db").exists(), "check makes nothing");
 
     let broken = [("ORRERY__DATABASE__URL", "postgres://a:b@127.0.0.1:1/c")];
     let bad = run(&["check"], &with(fresh(directory.path()), &broken), "");
     assert_eq!(bad.code, Some(1));
-    assert!(bad.stdout.contains("database  WRONG") && bad.stdout.contains("scripts   ok"), "{}", bad.stdout);
-    let bad = run(&["check"], &with(fresh(directory.path()), &[("ORRERY__SCRIPT__WALL_MS", "1")]), "");
+    assert!(
+        bad.stdout.contains("database  WRONG") && bad.stdout.contains("scripts   ok"),
+        "{}",
+        bad.stdout
+    );
+    let bad = run(
+        &["check"],
+        &with(fresh(directory.path()), &[("ORRERY__SCRIPT__WALL_MS", "1")]),
+        "",
+    );
     assert_eq!(bad.code, Some(1));
     assert!(bad.stdout.contains("settings  WRONG"), "{}", bad.stdout);
 }
@@ -186,21 +238,43 @@ fn the_database_is_brought_up_to_date_and_purged() {
 fn users_are_added_listed_and_given_passwords() {
     let directory = tempfile::tempdir().unwrap();
     let variables = fresh(directory.path());
-    let add = ["user", "add", "eva", "--display-name", "Eva Berg", "--group", "Administrators"];
+    let add = [
+        "user",
+        "add",
+        "eva",
+        "--display-name",
+        "Eva Berg",
+        "--group",
+        "Administrators",
+    ];
     let added = run(&add, &variables, "a long password\n");
     assert_eq!(added.code, Some(0), "{}", added.stderr);
     assert!(added.stdout.contains("eva") && !added.stdout.contains("a long password"));
     refused(&run(&add, &variables, "x y z x y z\n"), &["eva"]);
-    refused(&run(&["user", "add", "ola", "--group", "Nobodies"], &variables, "\n"), &["Nobodies"]);
+    refused(
+        &run(&["user", "add", "ola", "--group", "Nobodies"], &variables, "\n"),
+        &["Nobodies"],
+    );
 
     let made_up = run(&["user", "password", "eva"], &variables, "");
     assert_eq!(made_up.code, Some(0), "{}", made_up.stderr);
-    assert!(made_up.stdout.contains('-'), "the password is shown: {}", made_up.stdout);
-    refused(&run(&["user", "password", "nobody"], &variables, "x y z x y z\n"), &["nobody"]);
+    assert!(
+        made_up.stdout.contains('-'),
+        "the password is shown: {}",
+        made_up.stdout
+    );
+    refused(
+        &run(&["user", "password", "nobody"], &variables, "x y z x y z\n"),
+        &["nobody"],
+    );
 
     let list = run(&["user", "list"], &variables, "");
     assert_eq!(list.code, Some(0), "{}", list.stderr);
-    assert!(list.stdout.contains("Eva Berg") && list.stdout.contains("admin"), "{}", list.stdout);
+    assert!(
+        list.stdout.contains("Eva Berg") && list.stdout.contains("admin"),
+        "{}",
+        list.stdout
+    );
 }
 
 #[test]

@@ -128,7 +128,9 @@ fn every_curl_line_of_the_readme_works() {
 
 #[test]
 fn blocks_are_found_with_what_they_show() {
-    let found = blocks("a\n```sh\none\ntwo\n```\n<!-- expect: x -->\n\n```sh\nthree\n```\n<!-- until: y z -->\n```\nnot\n```\n");
+    let found = blocks(
+        "a\n```sh\none\ntwo\n```\n<!-- expect: x -->\n\n```sh\nthree\n```\n<!-- until: y z -->\n```\nnot\n```\n",
+    );
     let shown: Vec<_> = found
         .iter()
         .map(|block| (block.line, block.code.as_str(), block.expected.as_str(), block.repeat))

@@ -2,5 +2,6 @@
 
 pub mod outbound;
 pub mod postgres;
+pub mod process;
 pub mod upstream;
 pub mod upstream_tls;

@@ -147,7 +147,9 @@ impl Orrery {
 impl Drop for Orrery {
     fn drop(&mut self) {
         if !self.ended && self.end.try_recv().is_err() {
-            let _ = Command::new("sh").args(["-c", &format!("kill -KILL {}", self.pid)]).status();
+            let _ = Command::new("sh")
+                .args(["-c", &format!("kill -KILL {}", self.pid)])
+                .status();
             let _ = self.end.recv_timeout(PATIENCE);
         }
     }
@@ -177,7 +179,11 @@ impl Deadline {
 
 /// Is there a curl? Without one, tests that need it are skipped, which CI refuses.
 pub fn curl_is_here() -> bool {
-    let here = Command::new("curl").arg("--version").stdout(Stdio::null()).status().is_ok();
+    let here = Command::new("curl")
+        .arg("--version")
+        .stdout(Stdio::null())
+        .status()
+        .is_ok();
     assert!(here || std::env::var_os("CI").is_none(), "CI needs curl");
     if !here {
         println!("SKIPPED: there is no curl on this machine");
