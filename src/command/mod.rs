@@ -26,13 +26,14 @@ const ABOUT: &str =
 const EXAMPLES: &str = "Examples:
   orrery demo                          look around: a sample shop, a client and an active call
   orrery check                         would it start here? settings, database, scripts, egress
-  orrery serve                         start with the defaults: SQLite in ./data, http://127.0.0.1:8080
+  orrery serve                         start with the defaults: SQLite in ./data, port 8080
   orrery serve --settings prod.toml    start with settings of your own
   ORRERY__SERVER__PORT=9000 orrery serve
   orrery user add eva --group Operators
 
-Settings: a file given with --settings wins over the defaults, a later file over an earlier one, an environment variable
-ORRERY__SECTION__KEY over all files. `orrery settings` prints every key with its meaning and default.
+Settings: a file given with --settings wins over the defaults, a later file over an earlier one,
+an environment variable ORRERY__SECTION__KEY over all files. `orrery settings` prints every key
+with its meaning and default.
 Exit codes: 0 done, 1 something was found wrong, 2 it could not be done.";
 
 #[derive(Parser)]

@@ -9,6 +9,7 @@ use migration::{Migrator, MigratorTrait};
 use sea_orm::{
     ConnectOptions, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, SqlErr, SqliteTransactionMode,
     TransactionOptions, TransactionTrait,
+    sqlx::{Connection, PgConnection},
 };
 use tokio::runtime::{Builder, Handle, Runtime};
 
@@ -39,6 +40,8 @@ pub use seal::{Place, Sealer};
 const THREADS: usize = 1;
 /// How long a query may wait for a connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a server may take to answer for the first time.
+const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Prepared statements kept for each connection; the ledger alone has about eighty.
 const STATEMENTS_KEPT: usize = 256;
@@ -191,10 +194,19 @@ impl Store {
         let handle = runtime.handle().clone();
         let settings = settings.clone();
         let to_connect = settings.clone();
-        let (read, write, for_ledger) = handle
+        let connected = handle
             .spawn(async move { connect(&to_connect).await })
             .await
-            .map_err(|error| Error::Open(format!("Opening the database was interrupted: {error}.")))??;
+            .map_err(|error| Error::Open(format!("Opening the database was interrupted: {error}.")))
+            .and_then(|connected| connected);
+        let (read, write, for_ledger) = match connected {
+            Ok(connections) => connections,
+            Err(error) => {
+                // A runtime must not be dropped on a thread that runs async code.
+                runtime.shutdown_background();
+                return Err(error);
+            }
+        };
         let ledger = Ledger::start(&handle, for_ledger.clone(), clock.clone());
         Ok(Self {
             inner: Arc::new(Inner {
@@ -336,9 +348,27 @@ async fn connect(settings: &settings::Database) -> Result<Connections> {
                 .await
                 .map_err(|error| cannot_open(settings, &error))
         };
+        try_postgres(settings).await?;
         let both = open(settings.pool_max).await?;
         Ok((both.clone(), both, open(1).await?))
     }
+}
+
+/// One connection without a pool: a pool tries again for half a minute, and then does not say why it failed.
+async fn try_postgres(settings: &settings::Database) -> Result<()> {
+    let words = |reason: String| {
+        Error::Open(format!(
+            "The database {} cannot be opened: {reason}. Check database.url, and that the server runs.",
+            without_password(&settings.url)
+        ))
+    };
+    let attempt = tokio::time::timeout(OPEN_TIMEOUT, PgConnection::connect(&settings.url)).await;
+    let connection = attempt
+        .map_err(|_| words(format!("no answer within {} s", OPEN_TIMEOUT.as_secs())))?
+        .map_err(|error| words(error.to_string()))?;
+    // It has served its purpose; an error in saying so changes nothing.
+    let _ = connection.close().await;
+    Ok(())
 }
 
 fn postgres_options(settings: &settings::Database, connections: u32) -> ConnectOptions {
@@ -429,7 +459,7 @@ pub(crate) fn without_password(address: &str) -> String {
     match url::Url::parse(address) {
         Ok(mut parsed) if parsed.password().is_some() => {
             // Fails only for addresses that cannot have a password.
-            let _ = parsed.set_password(Some("…"));
+            let _ = parsed.set_password(Some("***"));
             parsed.to_string()
         }
         _ => address.to_owned(),
@@ -458,7 +488,7 @@ mod tests {
     fn passwords_are_not_shown() {
         assert_eq!(
             without_password("postgres://me:secret@host/db"),
-            "postgres://me:%E2%80%A6@host/db"
+            "postgres://me:***@host/db"
         );
     }
 }
