@@ -23,10 +23,10 @@ use crate::{
 pub mod access;
 mod cache;
 pub mod caller;
+pub mod client_cache;
 pub mod identity;
 mod limits;
 pub mod password;
-pub mod client_cache;
 pub mod sign_in;
 mod start;
 
