@@ -21,14 +21,19 @@ use crate::{
 };
 
 pub mod access;
+pub mod actors;
 mod cache;
+pub mod call_apis;
 pub mod caller;
 pub mod client_cache;
+pub mod event_stream;
 pub mod identity;
 mod limits;
 pub mod password;
 pub mod sign_in;
 mod start;
+pub mod test_call;
+pub mod transactions;
 
 pub use start::Builder;
 

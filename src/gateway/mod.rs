@@ -18,17 +18,23 @@ use crate::{
     error::{Code, Error, Result},
 };
 
+mod actors;
 mod auth;
+mod call_apis;
+pub mod dto;
 pub mod etag;
+mod events;
 mod headers;
 pub mod json;
 mod outer;
 pub mod page;
 pub mod problem;
 pub mod request_id;
+mod test_call;
+mod transactions;
 
 /// The resources under `/api/v1`, which all need a token.
-const RESOURCES: &[fn(&mut ServiceConfig)] = &[];
+const RESOURCES: &[fn(&mut ServiceConfig)] = &[actors::routes, call_apis::routes, events::routes, transactions::routes];
 
 /// Mounts the gateway in an actix app, under whatever scope the host chose. What is mounted here belongs to this engine only.
 pub fn configure(config: &mut ServiceConfig, engine: &Engine) {

@@ -13,12 +13,13 @@ use crate::{
         registry::{
             messages::{
                 Adopt, BootEnded, Borrow, ChildExited, Drain, Find, FindOne, ObserveRegistry, Reconcile, Restart,
-                Summarise, Summary, Swept,
+                Running, Summarise, Summary, Swept,
             },
-            roster::Roster,
+            roster::{Child, Roster},
         },
         services::Services,
     },
+    domain::ids::CallApiId,
     error::Result,
     store::Error as StoreError,
 };
@@ -168,6 +169,30 @@ impl Handler<FindOne> for Registry {
         MessageResult(
             child.and_then(|child| Some((child.addr.clone()?, child.last_exit.as_deref().map(str::to_owned)))),
         )
+    }
+}
+
+impl Handler<Running> for Registry {
+    type Result = MessageResult<Running>;
+
+    fn handle(&mut self, Running { tenant, among, limit }: Running, _: &mut Self::Context) -> Self::Result {
+        self.messages += 1;
+        let runs = |id: &CallApiId, child: &Child| {
+            (child.tenant_id == tenant && matches!(child.status.phase(), "running" | "stopping")).then_some(*id)
+        };
+        MessageResult(match among {
+            Some(ids) => ids
+                .iter()
+                .filter_map(|id| runs(id, self.roster.get(id)?))
+                .take(limit)
+                .collect(),
+            None => self
+                .roster
+                .iter()
+                .filter_map(|(id, child)| runs(id, child))
+                .take(limit)
+                .collect(),
+        })
     }
 }
 

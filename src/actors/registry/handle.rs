@@ -12,7 +12,8 @@ use crate::{
         registry::{
             actor::Registry,
             messages::{
-                ActorFilter, Borrow, Drain, Find, FindOne, ObserveRegistry, Reconcile, Restart, Summarise, Summary,
+                ActorFilter, Borrow, Drain, Find, FindOne, ObserveRegistry, Reconcile, Restart, Running, Summarise,
+                Summary,
             },
         },
         services::Services,
@@ -104,6 +105,19 @@ impl RegistryHandle {
             }
         }
         Ok(seen)
+    }
+
+    /// Which calls of a tenant have a run that is going, at most `limit`; of some calls or of all.
+    ///
+    /// # Errors
+    /// `unavailable`.
+    pub async fn running(
+        &self,
+        tenant: TenantId,
+        among: Option<Vec<CallApiId>>,
+        limit: usize,
+    ) -> Result<Vec<CallApiId>> {
+        self.ask(Running { tenant, among, limit }).await
     }
 
     /// One actor.

@@ -64,6 +64,18 @@ pub struct FindOne {
     pub id: CallApiId,
 }
 
+/// Which calls have a run that is going; read without asking the actors.
+#[derive(Message)]
+#[rtype(result = "Vec<CallApiId>")]
+pub struct Running {
+    /// Whose.
+    pub tenant: TenantId,
+    /// Of these calls; none: of all.
+    pub among: Option<Vec<CallApiId>>,
+    /// At most.
+    pub limit: usize,
+}
+
 /// The registry about itself.
 #[derive(Message)]
 #[rtype(result = "Observed")]

@@ -1,0 +1,366 @@
+//! Test URL and Run response: the steps of a run one at a time, in front of a person. Nothing is created.
+
+use std::{collections::HashSet, sync::Arc};
+
+use bytes::Bytes;
+use serde::Serialize;
+use serde_json::{json, value::RawValue};
+
+use crate::{
+    actors::api_call::{
+        prepared::PreparedCall,
+        sample::{cut_bytes, error_json, headers},
+        steps::{self, RunContext, ScriptResult, StepError},
+    },
+    domain::{
+        call_api::{CallApiDefinition, UrlKind},
+        ids::CallApiId,
+        rights::Right,
+        transaction::NewTransaction,
+    },
+    engine::{
+        call_apis::{CallApis, complete},
+        caller::Caller,
+    },
+    error::{Code, Error, Result},
+    http::{self, REDACTED},
+    script::{LogLine, RequestInfo, ResponseInfo},
+    store::call_apis::StoredCallApi,
+};
+
+/// Longest body that Test URL shows, in bytes.
+pub const SHOWN_BODY_BYTES_MAX: usize = 256 * 1024;
+/// Shorter secrets are not looked for in answers: they would match by chance.
+const SECRET_BYTES_MIN: usize = 6;
+
+/// What Test URL shows.
+#[derive(Clone, Debug, Serialize)]
+pub struct Tested {
+    /// What was sent, secrets redacted.
+    pub request: ShownRequest,
+    /// What came back.
+    pub response: ShownResponse,
+    /// What the URL and body scripts logged.
+    pub logs: Vec<LogLine>,
+}
+
+/// A request that was sent, secrets redacted.
+#[derive(Clone, Debug, Serialize)]
+pub struct ShownRequest {
+    /// Method.
+    pub method: http::Method,
+    /// Address.
+    pub url: String,
+    /// An object of names and values.
+    pub headers: serde_json::Value,
+    /// Body as text.
+    pub body: Option<String>,
+}
+
+/// A response.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ShownResponse {
+    /// Status.
+    pub status_code: u16,
+    /// An object of lower-case names and values.
+    pub headers: serde_json::Value,
+    /// Body as text, at most [`SHOWN_BODY_BYTES_MAX`].
+    pub body: String,
+    /// Whether the body is longer than what is shown.
+    pub body_truncated: bool,
+    /// From sending to the last byte, milliseconds.
+    pub duration_ms: u64,
+}
+
+/// A response on which a response script is tried.
+#[derive(Clone, Debug)]
+pub struct GivenResponse {
+    /// Status.
+    pub status_code: u16,
+    /// Names and values.
+    pub headers: Vec<(String, String)>,
+    /// Body as text.
+    pub body: String,
+}
+
+/// What Run response shows.
+#[derive(Clone, Debug, Serialize)]
+pub struct Interpreted {
+    /// How the script ended.
+    pub outcome: ScriptOutcome,
+    /// What a run would create.
+    pub transactions: Vec<Candidate>,
+    /// What the script logged.
+    pub logs: Vec<LogLine>,
+    /// `message`, `script`, `line`, `column`, `stack`.
+    pub error: Option<serde_json::Value>,
+}
+
+/// How a response script ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ScriptOutcome {
+    /// With transactions, or none.
+    Transactions,
+    /// With "Abort".
+    Abort,
+    /// With an error.
+    Error,
+}
+
+/// A transaction that a run would create.
+#[derive(Clone, Debug, Serialize)]
+pub struct Candidate {
+    /// Its identifier.
+    pub identifier: String,
+    /// The transaction object, digits as they are.
+    pub data: Box<RawValue>,
+    /// Whether it would be taken for a duplicate: created before by this call, or twice in this answer.
+    pub exists: bool,
+}
+
+impl CallApis<'_> {
+    /// Sends the request of a saved call once and shows what came back.
+    ///
+    /// # Errors
+    /// [`Code::Forbidden`] without `calls.run`, [`Code::NotFound`]; [`Code::TestFailed`] with the step that failed.
+    pub async fn test(&self, caller: &Caller, id: CallApiId) -> Result<Tested> {
+        caller.require(Right::CallsRun)?;
+        let (call, context) = self.saved(caller, id, None).await?;
+        self.send_once(caller, &call, &context).await
+    }
+
+    /// As [`Self::test`], for a definition that is not saved.
+    ///
+    /// # Errors
+    /// As [`Self::test`], and [`Code::Invalid`].
+    pub async fn test_definition(&self, caller: &Caller, definition: CallApiDefinition) -> Result<Tested> {
+        caller.require(Right::CallsRun)?;
+        let (call, context) = self.unsaved(caller, definition)?;
+        self.send_once(caller, &call, &context).await
+    }
+
+    /// Runs the response script of a saved call, or another in its place, on a response.
+    ///
+    /// # Errors
+    /// [`Code::Forbidden`] without `calls.run`, [`Code::NotFound`]. A script error is not one: it is in the answer.
+    pub async fn run_response(
+        &self,
+        caller: &Caller,
+        id: CallApiId,
+        response_script: Option<String>,
+        response: GivenResponse,
+    ) -> Result<Interpreted> {
+        caller.require(Right::CallsRun)?;
+        let (call, context) = self.saved(caller, id, response_script).await?;
+        self.interpret(&call, &context, response).await
+    }
+
+    /// As [`Self::run_response`], for a definition that is not saved.
+    ///
+    /// # Errors
+    /// As [`Self::run_response`], and [`Code::Invalid`].
+    pub async fn run_response_of(
+        &self,
+        caller: &Caller,
+        definition: CallApiDefinition,
+        response: GivenResponse,
+    ) -> Result<Interpreted> {
+        caller.require(Right::CallsRun)?;
+        let (call, context) = self.unsaved(caller, definition)?;
+        self.interpret(&call, &context, response).await
+    }
+
+    async fn saved(
+        &self,
+        caller: &Caller,
+        id: CallApiId,
+        response_script: Option<String>,
+    ) -> Result<(PreparedCall, RunContext)> {
+        let stored = self.stored(caller.tenant_id, id).await?;
+        let mut definition = self.with_secrets(caller.tenant_id, &stored)?;
+        if let Some(script) = response_script {
+            definition.response_script = script;
+            definition = complete(definition, &[])?;
+        }
+        let call = PreparedCall::of_definition(caller.tenant_id, Some(id), stored.version, definition)?;
+        Ok((call, self.context(Some(stored))))
+    }
+
+    fn unsaved(&self, caller: &Caller, definition: CallApiDefinition) -> Result<(PreparedCall, RunContext)> {
+        let definition = complete(definition, &[])?;
+        let call = PreparedCall::of_definition(caller.tenant_id, None, 0, definition)?;
+        Ok((call, self.context(None)))
+    }
+
+    /// What the scripts of the next run would see.
+    fn context(&self, stored: Option<StoredCallApi>) -> RunContext {
+        let state = stored.map(|stored| stored.state).unwrap_or_default();
+        let last_run = state.last_run.and_then(|run| Some((run.at, run.outcome?)));
+        RunContext {
+            run_count: u64::try_from(state.run_count).unwrap_or(0),
+            last_run,
+            script_state: state.script_state.map(Arc::from),
+            due_at: self.engine().clock().now(),
+        }
+    }
+
+    async fn send_once(&self, caller: &Caller, call: &PreparedCall, context: &RunContext) -> Result<Tested> {
+        let services = self.engine().services();
+        let resource = call
+            .call_api_id
+            .map_or_else(|| "unsaved".to_owned(), |id| id.to_string());
+        let name = json!({ "name": call.definition.name });
+        let entry = caller.audit("call_api.test", "call_api", resource, None, Some(name));
+        self.engine().store().record_audit(entry).await?;
+        let prepared = steps::prepare(services, call, context).await.map_err(failed)?;
+        let secrets = secrets_of(&prepared.request);
+        let response = steps::send(services, prepared.request).await.map_err(failed)?;
+        let sample = response.redacted_request();
+        Ok(Tested {
+            request: ShownRequest {
+                method: sample.method,
+                url: sample.url,
+                headers: headers(&sample.headers),
+                body: sample.body,
+            },
+            response: ShownResponse {
+                status_code: response.status,
+                headers: headers(&redacted_headers(&response.headers, &secrets)),
+                body: redacted(cut_bytes(&response.body, SHOWN_BODY_BYTES_MAX), &secrets),
+                body_truncated: response.body.len() > SHOWN_BODY_BYTES_MAX,
+                duration_ms: response.duration_ms,
+            },
+            logs: prepared.logs,
+        })
+    }
+
+    async fn interpret(
+        &self,
+        call: &PreparedCall,
+        context: &RunContext,
+        response: GivenResponse,
+    ) -> Result<Interpreted> {
+        let services = self.engine().services();
+        let request = RequestInfo {
+            method: call.definition.method.as_str().to_owned(),
+            url: self.address(call, context).await,
+        };
+        let response = ResponseInfo {
+            status_code: response.status_code,
+            headers: response.headers,
+            body: Bytes::from(response.body),
+        };
+        match steps::interpret(services, call, context, request, response).await {
+            Ok(done) => {
+                let (outcome, transactions) = match done.result {
+                    ScriptResult::Abort => (ScriptOutcome::Abort, Vec::new()),
+                    ScriptResult::Transactions { transactions, .. } => {
+                        (ScriptOutcome::Transactions, self.candidates(call, transactions).await?)
+                    }
+                };
+                let (logs, error) = (done.logs, None);
+                Ok(Interpreted {
+                    outcome,
+                    transactions,
+                    logs,
+                    error,
+                })
+            }
+            Err(error) if error.script.is_some() => Ok(Interpreted {
+                outcome: ScriptOutcome::Error,
+                transactions: Vec::new(),
+                error: Some(error_json(&error)),
+                logs: error.logs,
+            }),
+            Err(error) => Err(failed(error)),
+        }
+    }
+
+    /// The address that the response script is told; empty where the URL script fails, which is Test URL's to show.
+    async fn address(&self, call: &PreparedCall, context: &RunContext) -> String {
+        if call.definition.url.kind == UrlKind::Text {
+            return call.definition.url.value.clone();
+        }
+        match steps::prepare(self.engine().services(), call, context).await {
+            Ok(prepared) => prepared.request.url,
+            Err(_) => String::new(),
+        }
+    }
+
+    async fn candidates(&self, call: &PreparedCall, transactions: Vec<NewTransaction>) -> Result<Vec<Candidate>> {
+        let mut known: HashSet<String> = match call.call_api_id {
+            None => HashSet::new(),
+            Some(id) => {
+                let identifiers = transactions.iter().map(|new| new.identifier.clone()).collect();
+                let store = self.engine().store();
+                let existing = store.existing_identifiers(call.tenant_id, id, identifiers).await?;
+                existing.into_iter().collect()
+            }
+        };
+        let mut candidates = Vec::with_capacity(transactions.len());
+        for new in transactions {
+            candidates.push(Candidate {
+                exists: !known.insert(new.identifier.clone()),
+                identifier: new.identifier,
+                data: RawValue::from_string(new.data).map_err(Error::internal)?,
+            });
+        }
+        Ok(candidates)
+    }
+}
+
+/// The problem for a step that failed: 422 whatever the step, because the test itself was carried out.
+fn failed(error: StepError) -> Error {
+    if error.passing {
+        return Error::new(Code::Unavailable, error.message).with_retry_after_ms(1_000);
+    }
+    let mut details = json!({ "logs": error.logs });
+    if let Some(members) = details.as_object_mut() {
+        if error.script.is_some() {
+            members.insert("script".to_owned(), error_json(&error));
+        }
+        if let Some(sent) = error.http.as_ref().and_then(|error| error.sent.as_ref()) {
+            let sample = sent.redacted();
+            let shown = ShownRequest {
+                method: sample.method,
+                url: sample.url,
+                headers: headers(&sample.headers),
+                body: sample.body,
+            };
+            members.insert("request".to_owned(), json!(shown));
+        }
+    }
+    Error::new(Code::TestFailed, error.message)
+        .with_step(error.step)
+        .with_details(details)
+}
+
+/// The secrets that this request carries: a server that echoes them must not make us show them.
+fn secrets_of(request: &http::Request) -> Vec<String> {
+    let of_headers = request.secret_headers.iter().map(|(_, value)| value.clone());
+    let client = request.client.as_ref();
+    let of_client = client.map(|client| client.auth.secrets()).unwrap_or_default();
+    of_headers
+        .chain(of_client.into_iter().map(|(_, secret)| secret.expose().to_owned()))
+        .filter(|secret| secret.len() >= SECRET_BYTES_MIN)
+        .collect()
+}
+
+fn redacted(text: String, secrets: &[String]) -> String {
+    secrets.iter().fold(text, |text, secret| {
+        if text.contains(secret.as_str()) {
+            text.replace(secret.as_str(), REDACTED)
+        } else {
+            text
+        }
+    })
+}
+
+fn redacted_headers(headers: &[(String, String)], secrets: &[String]) -> Vec<(String, String)> {
+    headers
+        .iter()
+        .map(|(name, value)| (name.to_ascii_lowercase(), redacted(value.clone(), secrets)))
+        .collect()
+}
