@@ -79,7 +79,7 @@ impl CallApis<'_> {
         problems: &mut Vec<FieldError>,
     ) -> Result<()> {
         let user = definition.run_as_user_id;
-        match self.engine.store().rights_of(tenant, user).await? {
+        match self.engine.services().access.identity().rights_of(tenant, user).await? {
             Some(rights) if rights.contains(Right::TransactionsCreate) => {}
             Some(_) => problems.push(FieldError::new(
                 "runAsUserId",
