@@ -14,3 +14,8 @@ pub mod script;
 pub mod settings;
 pub mod store;
 pub mod telemetry;
+
+pub use engine::{Engine, caller::Caller};
+pub use error::Error;
+pub use events::Event;
+pub use settings::Settings;

@@ -1,8 +1,14 @@
 //! `user`: add one, set a password, list them; for the first minutes and for lost passwords.
 
-use clap::Subcommand;
+use std::process::ExitCode;
 
-use super::{Failure, Outcome, SettingsFiles, password};
+use clap::Subcommand;
+use orrery::engine::operator::Operator;
+
+use super::{
+    Failure, Outcome, SettingsFiles, block_on, database,
+    password::{self, NewPassword},
+};
 
 /// Shown below the subcommands.
 pub const HELP: &str = "Examples:
@@ -43,13 +49,69 @@ pub enum UserCommand {
 /// `orrery user ..`
 pub fn run(command: UserCommand) -> Outcome {
     match command {
-        UserCommand::Add { name, settings, .. } | UserCommand::Password { name, settings } => {
-            settings.load()?;
-            let _ = password::read(&name)?;
-        }
-        UserCommand::List { settings } => {
-            settings.load()?;
-        }
+        UserCommand::Add {
+            name,
+            display_name,
+            groups,
+            settings,
+        } => with_operator(&settings, async |operator| {
+            let password = password::read(&name)?;
+            operator.add_user(&name, display_name, &groups, &password.text).await?;
+            println!("User {name} was added.");
+            show(&password);
+            if groups.is_empty() {
+                println!("It is in no group yet and has no rights.");
+            }
+            Ok(())
+        }),
+        UserCommand::Password { name, settings } => with_operator(&settings, async |operator| {
+            let password = password::read(&name)?;
+            operator.set_password(&name, &password.text).await?;
+            println!("User {name} has a new password; earlier sign-ins are over.");
+            show(&password);
+            Ok(())
+        }),
+        UserCommand::List { settings } => with_operator(&settings, async |operator| {
+            println!(
+                "{:<24} {:<24} {:<8} {:<10} groups",
+                "name", "shown as", "company", "state"
+            );
+            for user in operator.users().await? {
+                let state = if user.active { "active" } else { "inactive" };
+                let shown = user.display_name.unwrap_or_default();
+                let groups = user.groups.join(", ");
+                println!(
+                    "{:<24} {shown:<24} {:<8} {state:<10} {groups}",
+                    user.username, user.company_id
+                );
+            }
+            Ok(())
+        }),
     }
-    Err(Failure::new("user is not there yet."))
+}
+
+fn show(password: &NewPassword) {
+    if password.made_up {
+        println!("Its password is {}", password.text);
+    }
+}
+
+/// Opens the database, does the work, closes it.
+fn with_operator(files: &SettingsFiles, work: impl AsyncFnOnce(&Operator) -> Result<(), Failure>) -> Outcome {
+    let settings = files.load()?;
+    block_on(async {
+        let store = database::open(&settings).await?;
+        let (operator, first) = Operator::new(store.clone(), &settings).await?;
+        if let Some(first) = first
+            && let Some(password) = first.password
+        {
+            eprintln!(
+                "The first user {} was made, with the password {password}",
+                first.username
+            );
+        }
+        let done = work(&operator).await;
+        store.close().await?;
+        done.map(|()| ExitCode::SUCCESS)
+    })
 }

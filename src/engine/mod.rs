@@ -29,6 +29,7 @@ pub mod client_cache;
 pub mod event_stream;
 pub mod identity;
 mod limits;
+pub mod operator;
 pub mod password;
 pub mod sign_in;
 mod start;
