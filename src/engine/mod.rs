@@ -16,7 +16,7 @@ use crate::{
     http::Outbound,
     script::ScriptPool,
     settings::Settings,
-    store::{Sealer, Store},
+    store::{Sealer, Store, lease::Lease},
     telemetry::Metrics,
 };
 
@@ -49,6 +49,7 @@ struct Inner {
     registry: RegistryHandle,
     access: access::Access,
     first_start: Option<identity::FirstStart>,
+    lease: Mutex<Option<Lease>>,
     system: Mutex<Option<ActorSystem>>,
 }
 
@@ -164,6 +165,22 @@ impl Engine {
         crate::gateway::configure(config, self);
     }
 
+    /// Ends when this process has lost its shards to another one, with the reason: nothing that it does is written any
+    /// more, so it should be shut down. Never ends with SQLite, nor after [`Engine::shutdown`].
+    pub async fn lease_lost(&self) -> String {
+        let lost = self
+            .inner
+            .lease
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .as_ref()
+            .map(Lease::lost);
+        match lost {
+            Some(lost) => lost.await,
+            None => std::future::pending().await,
+        }
+    }
+
     /// Ends it: nothing new starts, what runs may finish within `grace`, then actors, workers and database are closed.
     /// True if nothing was cut.
     pub async fn shutdown(&self, grace: Duration) -> bool {
@@ -187,6 +204,12 @@ impl Engine {
             }
         }
         services.scripts.shutdown().await;
+        let lease = self.inner.lease.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(lease) = lease
+            && let Err(error) = lease.release().await
+        {
+            tracing::warn!(error = ?error, "the shards are not given back; another process can take them when the lease has run out");
+        }
         if let Err(error) = services.store.close().await {
             tracing::error!(error = ?error, "the database did not close well");
         }

@@ -62,7 +62,8 @@ impl Builder {
         let store = Store::open(&settings.database, clock.clone()).await.map_err(operator)?;
         store.migrate().await.map_err(operator)?;
         let node_id = clock.new_id();
-        let epoch = 1;
+        let lease = store.lease(node_id).await.map_err(operator)?;
+        let epoch = lease.epoch();
         let sealer = Sealer::load(&settings).map_err(operator)?;
         store.check_key(&sealer).await.map_err(operator)?;
         let first_start = identity::first_start(&store, &settings).await?;
@@ -91,6 +92,7 @@ impl Builder {
                 registry,
                 access,
                 first_start,
+                lease: Mutex::new(Some(lease)),
                 system: Mutex::new(Some(system)),
             }),
         })

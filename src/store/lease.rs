@@ -4,7 +4,7 @@
 //! shard_lease with an epoch and an end by the database's clock, renewed while the process lives; whoever takes them over
 //! raises the epoch, and the ledger writes only under an epoch that still holds. For now one process takes all shards.
 
-use std::{path::Path, sync::Arc};
+use std::{future::Future, path::Path, sync::Arc};
 
 use tokio::{sync::watch, task::AbortHandle};
 use uuid::Uuid;
@@ -55,17 +55,22 @@ impl Lease {
         self.epoch
     }
 
-    /// Ends when another process has taken the shards over, and says so in a sentence. With SQLite that cannot be.
-    pub async fn lost(&self) -> String {
-        if let Kept::Rows(rows) = &self.kept {
-            let mut lost = rows.lost.clone();
-            if let Ok(why) = lost.wait_for(Option::is_some).await
+    /// Ends when another process has taken the shards over, and says so in a sentence. With SQLite that cannot be. Holds
+    /// nothing of the lease.
+    pub fn lost(&self) -> impl Future<Output = String> + Send + use<> {
+        let lost = match &self.kept {
+            Kept::File(_) => None,
+            Kept::Rows(rows) => Some(rows.lost.clone()),
+        };
+        async move {
+            if let Some(mut lost) = lost
+                && let Ok(why) = lost.wait_for(Option::is_some).await
                 && let Some(why) = why.clone()
             {
                 return why;
             }
+            std::future::pending().await
         }
-        std::future::pending().await
     }
 
     /// Gives the shards back, so that another process can start at once.
