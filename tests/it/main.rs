@@ -2,6 +2,7 @@
 #![cfg(test)]
 #![allow(missing_docs)]
 
+mod engine;
 mod http;
 mod http_auth;
 mod http_redirect;
