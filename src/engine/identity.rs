@@ -2,10 +2,6 @@
 
 use std::{sync::Arc, time::Duration};
 
-use jiff::{SignedDuration, Timestamp};
-use sha2::{Digest, Sha256};
-use uuid::Uuid;
-
 use super::{cache::Cache, caller::Caller, password};
 use crate::{
     clock::Clock,
@@ -23,6 +19,8 @@ use crate::{
         users::{User, new_user},
     },
 };
+use jiff::{SignedDuration, Timestamp};
+use sha2::{Digest, Sha256};
 
 /// Company id of the first tenant.
 pub const FIRST_COMPANY_ID: &str = "1";
@@ -302,11 +300,10 @@ fn bad_tenant() -> Error {
     )
 }
 
-/// Key for the user part of an idempotency key when a program calls.
-pub(crate) const NO_USER: Uuid = Uuid::nil();
-
 #[cfg(test)]
 mod tests {
+    use uuid::Uuid;
+
     use super::*;
     use crate::domain::rights::Right;
 

@@ -22,19 +22,27 @@ use crate::{
 
 pub mod access;
 pub mod actors;
+pub mod audit;
 mod cache;
 pub mod call_apis;
 pub mod caller;
+mod change;
 pub mod client_cache;
+pub mod clients;
 pub mod event_stream;
+pub mod groups;
 pub mod identity;
 mod limits;
+pub mod me;
 pub mod operator;
 pub mod password;
 pub mod sign_in;
 mod start;
+pub mod tenants;
 pub mod test_call;
+pub mod tokens;
 pub mod transactions;
+pub mod users;
 
 pub use start::Builder;
 

@@ -1,11 +1,22 @@
 //! Who asks: the bearer token of a request becomes a `Caller` before any handler runs.
 
-use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload};
+use actix_web::{
+    Error as WebError, FromRequest, HttpMessage, HttpRequest,
+    body::{BoxBody, MessageBody},
+    dev::{Payload, ServiceRequest, ServiceResponse},
+    http::header,
+    middleware::Next,
+    web,
+};
 
+use super::{rate, request_id::RequestId};
 use crate::{
-    engine::caller::Caller,
+    engine::{Engine, caller::Caller},
     error::{Code, Error, Result},
 };
+
+/// Header that chooses the tenant by its company id.
+pub const COMPANY_ID: &str = "ipp-company-id";
 
 impl FromRequest for Caller {
     type Error = Error;
@@ -13,6 +24,66 @@ impl FromRequest for Caller {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let caller = request.extensions().get::<Self>().cloned();
-        std::future::ready(caller.ok_or_else(|| Error::new(Code::Unauthorized, "This needs a token.")))
+        std::future::ready(caller.ok_or_else(no_token))
     }
+}
+
+/// Lets only requests with a valid token pass, as often as its limit allows. Mounted with `middleware::from_fn`.
+pub(super) async fn admit<B: MessageBody + 'static>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<BoxBody>, WebError> {
+    let Some(engine) = request.app_data::<web::Data<Engine>>().cloned() else {
+        return Err(Error::internal("the engine is not in the app's data").into());
+    };
+    let admitted = match caller(&engine, request.request()).await {
+        Ok(caller) => rate::admit(&engine, &caller).map(|()| caller),
+        Err(error) => Err(error),
+    };
+    match admitted {
+        Ok(caller) => {
+            request.extensions_mut().insert(caller);
+            Ok(next.call(request).await?.map_into_boxed_body())
+        }
+        Err(error) => Ok(request.error_response(error)),
+    }
+}
+
+/// Who sends this request.
+///
+/// # Errors
+/// [`Code::Unauthorized`], [`Code::Forbidden`].
+pub async fn caller(engine: &Engine, request: &HttpRequest) -> Result<Caller> {
+    let token = bearer(request)?;
+    let company_id = match request.headers().get(COMPANY_ID) {
+        // What no header text can hold is no company's id either.
+        Some(value) => Some(value.to_str().unwrap_or_default().trim()),
+        None => None,
+    };
+    let identity = engine.access().identity();
+    identity.authenticate(token, company_id, RequestId::of(request)).await
+}
+
+fn bearer(request: &HttpRequest) -> Result<&str> {
+    let mut values = request.headers().get_all(header::AUTHORIZATION);
+    let (Some(value), None) = (values.next(), values.next()) else {
+        return Err(no_token());
+    };
+    let (scheme, token) = value
+        .to_str()
+        .ok()
+        .and_then(|text| text.trim().split_once(' '))
+        .ok_or_else(no_token)?;
+    if scheme.eq_ignore_ascii_case("bearer") && !token.trim().is_empty() {
+        Ok(token.trim())
+    } else {
+        Err(no_token())
+    }
+}
+
+fn no_token() -> Error {
+    Error::new(
+        Code::Unauthorized,
+        "This needs a token, in the header Authorization: Bearer <token>. POST /api/authentication/gettoken gives one.",
+    )
 }

@@ -21,6 +21,22 @@ use crate::{
 #[derive(Debug)]
 pub struct Json<T>(pub T);
 
+/// A JSON body of a PUT: as [`Json`], but the members that an answer has and nobody can set are left out, so that what was
+/// read can be changed and sent back.
+#[derive(Debug)]
+pub struct Replacement<T>(pub T);
+
+/// Members of answers that nobody can set.
+const READ_ONLY: [&str; 7] = [
+    "id",
+    "version",
+    "createdAt",
+    "updatedAt",
+    "createdBy",
+    "allTenants",
+    "tenantId",
+];
+
 /// The parameters of the query string, likewise.
 #[derive(Debug)]
 pub struct Query<T>(pub T);
@@ -39,6 +55,24 @@ impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
         Box::pin(async move {
             media_type?;
             parse(&read.await?).map(Self)
+        })
+    }
+}
+
+impl<T: DeserializeOwned + 'static> FromRequest for Replacement<T> {
+    type Error = Error;
+    type Future = LocalBoxFuture<'static, Result<Self>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let whole = Json::<serde_json::Value>::from_request(request, payload);
+        Box::pin(async move {
+            let Json(mut whole) = whole.await?;
+            if let Some(members) = whole.as_object_mut() {
+                members.retain(|name, _| !READ_ONLY.contains(&name.as_str()));
+            }
+            serde_path_to_error::deserialize(whole)
+                .map(Self)
+                .map_err(|error| bad_json(&error.path().to_string(), error.inner()))
         })
     }
 }

@@ -19,34 +19,90 @@ use crate::{
 };
 
 mod actors;
-mod auth;
+mod audit;
+pub mod auth;
 mod call_apis;
+mod clients;
+mod docs;
 pub mod dto;
 pub mod etag;
 mod events;
+mod groups;
 mod headers;
+mod health;
+pub mod idempotency;
 pub mod json;
+mod me;
+mod metrics;
+mod openapi;
 mod outer;
 pub mod page;
 pub mod problem;
+mod rate;
 pub mod request_id;
+mod serve;
+mod sign_in;
+mod tenants;
 mod test_call;
+mod tokens;
 mod transactions;
+mod users;
+
+pub use serve::{listen, serve};
 
 /// The resources under `/api/v1`, which all need a token.
-const RESOURCES: &[fn(&mut ServiceConfig)] = &[actors::routes, call_apis::routes, events::routes, transactions::routes];
+const RESOURCES: &[fn(&mut ServiceConfig)] = &[
+    actors::routes,
+    audit::routes,
+    call_apis::routes,
+    clients::routes,
+    events::routes,
+    groups::routes,
+    me::routes,
+    tenants::routes,
+    tokens::routes,
+    transactions::routes,
+    users::routes,
+];
 
 /// Mounts the gateway in an actix app, under whatever scope the host chose. What is mounted here belongs to this engine only.
 pub fn configure(config: &mut ServiceConfig, engine: &Engine) {
     config.service(resources(engine));
+    config.service(open(engine, "/api/authentication", sign_in::routes));
+    config.service(open(engine, "/health", health::routes));
+    config.service(open(engine, "/metrics", |config| {
+        config.service(web::resource("").route(web::get().to(metrics::metrics)));
+    }));
+    if engine.settings().gateway.docs {
+        let document = web::Data::new(openapi::document());
+        config.service(open(engine, "/openapi.json", |config| {
+            config
+                .app_data(document)
+                .service(web::resource("").route(web::get().to(openapi::openapi)));
+        }));
+        config.service(open(engine, "/docs", docs::routes));
+    }
 }
 
+/// What needs a token.
 fn resources(engine: &Engine) -> impl HttpServiceFactory + use<> {
     let mut scope = web::scope("/api/v1").app_data(web::Data::new(engine.clone()));
     for routes in RESOURCES {
         scope = scope.configure(routes);
     }
     scope
+        .default_service(web::to(nothing_here))
+        .wrap(from_fn(idempotency::once))
+        .wrap(from_fn(auth::admit))
+        .wrap(from_fn(outer::outer))
+        .wrap(TracingLogger::<outer::RequestSpan>::new())
+}
+
+/// What needs none.
+fn open<F: FnOnce(&mut ServiceConfig)>(engine: &Engine, path: &str, routes: F) -> impl HttpServiceFactory + use<F> {
+    web::scope(path)
+        .app_data(web::Data::new(engine.clone()))
+        .configure(routes)
         .default_service(web::to(nothing_here))
         .wrap(from_fn(outer::outer))
         .wrap(TracingLogger::<outer::RequestSpan>::new())

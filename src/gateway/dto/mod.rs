@@ -1,4 +1,16 @@
-//! Bodies, queries and answers of the HTTP API, one file a resource.
+//! Bodies and answers, one file for each group of resources. Bodies refuse unknown members; answers hold no secrets.
+
+use serde::{Deserialize, Deserializer};
 
 pub mod call_apis;
+pub mod clients;
+pub mod identity;
+pub mod tokens;
 pub mod transactions;
+
+/// For members of a PATCH that may be null: absent is `None`, null is `Some(None)`.
+pub(super) fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Option<T>>, D::Error> {
+    Option::<T>::deserialize(deserializer).map(Some)
+}

@@ -1,0 +1,153 @@
+//! `/openapi.json`: the HTTP API in OpenAPI 3.1, made from the handlers themselves.
+
+use actix_web::{HttpResponse, web};
+use utoipa::{
+    Modify, OpenApi,
+    openapi::{
+        ContentBuilder, Object, ObjectBuilder, RefOr, ResponseBuilder, Schema,
+        schema::{ArrayBuilder, SchemaType, Type},
+        security::{Http, HttpAuthScheme, SecurityScheme},
+    },
+};
+
+use super::problem;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Orrery",
+        description = "Scheduled calls of external APIs, their scripts, and the transactions that they make. Errors are \
+            problem documents (RFC 9457) with a stable `code`. Lists take `limit` and `cursor`. Changes take `If-Match`, \
+            POSTs `Idempotency-Key`. `ipp-company-id` chooses the tenant."
+    ),
+    paths(
+        super::sign_in::get_token,
+        super::me::me,
+        super::tokens::list,
+        super::tokens::create,
+        super::tokens::delete,
+        super::users::list,
+        super::users::create,
+        super::users::get,
+        super::users::replace,
+        super::users::patch,
+        super::users::delete,
+        super::groups::list,
+        super::groups::create,
+        super::groups::get,
+        super::groups::replace,
+        super::groups::patch,
+        super::groups::delete,
+        super::tenants::list,
+        super::tenants::create,
+        super::tenants::get,
+        super::tenants::replace,
+        super::tenants::patch,
+        super::tenants::delete,
+        super::clients::list,
+        super::clients::create,
+        super::clients::get,
+        super::clients::replace,
+        super::clients::patch,
+        super::clients::delete,
+        super::clients::check,
+        super::audit::list,
+        super::health::live,
+        super::health::ready,
+        super::metrics::metrics,
+    ),
+    security(("token" = [])),
+    modifiers(&Common),
+)]
+struct Api;
+
+/// What all operations have in common.
+struct Common;
+
+impl Modify for Common {
+    fn modify(&self, api: &mut utoipa::openapi::OpenApi) {
+        let components = api.components.get_or_insert_default();
+        components.add_security_scheme("token", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)));
+        components
+            .schemas
+            .insert("Problem".to_owned(), RefOr::T(Schema::Object(problem_schema())));
+        let problem = ResponseBuilder::new()
+            .description("A problem document: what went wrong and what to do.")
+            .content(
+                problem::MEDIA_TYPE,
+                ContentBuilder::new()
+                    .schema(Some(utoipa::openapi::Ref::from_schema_name("Problem")))
+                    .build(),
+            )
+            .build();
+        for item in api.paths.paths.values_mut() {
+            let operations = [
+                &mut item.get,
+                &mut item.put,
+                &mut item.post,
+                &mut item.patch,
+                &mut item.delete,
+            ];
+            for operation in operations.into_iter().flatten() {
+                let responses = &mut operation.responses.responses;
+                responses.insert("default".to_owned(), RefOr::T(problem.clone()));
+            }
+        }
+    }
+}
+
+fn problem_schema() -> Object {
+    let text = || ObjectBuilder::new().schema_type(Type::String).build();
+    let number = || ObjectBuilder::new().schema_type(Type::Integer).build();
+    let error = ObjectBuilder::new()
+        .property("field", text())
+        .property("message", text())
+        .build();
+    ObjectBuilder::new()
+        .schema_type(SchemaType::from(Type::Object))
+        .property("type", text())
+        .property("title", text())
+        .property("status", number())
+        .property("detail", text())
+        .property("instance", text())
+        .property("code", text())
+        .property("requestId", text())
+        .property("errors", ArrayBuilder::new().items(error).build())
+        .property("step", text())
+        .required("type")
+        .required("title")
+        .required("status")
+        .required("detail")
+        .required("code")
+        .build()
+}
+
+/// The whole document.
+pub(super) fn document() -> utoipa::openapi::OpenApi {
+    Api::openapi()
+}
+
+/// The document, made once for each worker.
+pub(super) async fn openapi(document: web::Data<utoipa::openapi::OpenApi>) -> HttpResponse {
+    HttpResponse::Ok().json(document.as_ref())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_document_is_openapi_3_1_and_every_operation_tells_of_problems() {
+        let document = serde_json::to_value(document()).unwrap();
+        assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
+        for (path, item) in document["paths"].as_object().unwrap() {
+            for (method, operation) in item.as_object().unwrap() {
+                assert!(
+                    operation["responses"]["default"]["content"][problem::MEDIA_TYPE].is_object(),
+                    "{method} {path}"
+                );
+            }
+        }
+        assert!(document["paths"]["/api/v1/users/{id}"]["patch"].is_object());
+    }
+}
