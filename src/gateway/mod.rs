@@ -68,20 +68,30 @@ const RESOURCES: &[fn(&mut ServiceConfig)] = &[
 /// Mounts the gateway in an actix app, under whatever scope the host chose. What is mounted here belongs to this engine only.
 pub fn configure(config: &mut ServiceConfig, engine: &Engine) {
     config.service(resources(engine));
-    config.service(open(engine, "/api/authentication", sign_in::routes));
-    config.service(open(engine, "/health", health::routes));
-    config.service(open(engine, "/metrics", |config| {
+    mount(config, engine, "/api/authentication", sign_in::routes);
+    mount(config, engine, "/health", health::routes);
+    mount(config, engine, "/metrics", |config| {
         config.service(web::resource("").route(web::get().to(metrics::metrics)));
-    }));
+    });
     if engine.settings().gateway.docs {
         let document = web::Data::new(openapi::document());
-        config.service(open(engine, "/openapi.json", |config| {
+        mount(config, engine, "/openapi.json", |config| {
             config
                 .app_data(document)
                 .service(web::resource("").route(web::get().to(openapi::openapi)));
-        }));
-        config.service(open(engine, "/docs", docs::routes));
+        });
+        mount(config, engine, "/docs", docs::routes);
     }
+}
+
+/// Mounts routes of a host's own that need no token under this engine's layers: request ids, problem documents, metrics.
+pub fn mount(
+    config: &mut ServiceConfig,
+    engine: &Engine,
+    path: &str,
+    routes: impl FnOnce(&mut ServiceConfig) + 'static,
+) {
+    config.service(open(engine, path, routes));
 }
 
 /// What needs a token.

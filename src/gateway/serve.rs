@@ -11,6 +11,9 @@ use crate::{
     error::{Code, Error, Result},
 };
 
+/// The server's own time-out answers without a body, so ours, which explains itself, comes first.
+const HEAD_SLACK: Duration = Duration::from_secs(1);
+
 /// Opens the address of the settings (`server.host`, `server.port`).
 ///
 /// # Errors
@@ -45,7 +48,7 @@ pub fn serve(engine: &Engine, listener: TcpListener) -> Result<Server> {
         App::new().configure(|config| configure(config, &engine)).service(scope)
     })
     .workers(settings.workers)
-    .client_request_timeout(timeout)
+    .client_request_timeout(timeout + HEAD_SLACK)
     .keep_alive(Duration::from_secs(75))
     .shutdown_timeout(5)
     .disable_signals();

@@ -3,6 +3,7 @@
 #![allow(missing_docs)]
 
 mod engine;
+mod gateway;
 mod http;
 mod http_auth;
 mod http_redirect;

@@ -1,5 +1,6 @@
 //! Support: engines under test, fake upstreams, waits.
 
+pub mod engine;
 pub mod outbound;
 pub mod postgres;
 pub mod process;
