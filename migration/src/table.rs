@@ -1,6 +1,9 @@
 //! A short way to write a table down that SQLite and PostgreSQL both take.
 
-use sea_orm_migration::{prelude::*, sea_orm::DbBackend};
+use sea_orm_migration::{
+    prelude::*,
+    sea_orm::{ConnectionTrait, DbBackend},
+};
 
 /// What a column holds.
 #[derive(Clone, Copy)]
@@ -27,6 +30,7 @@ pub struct Create {
     table: TableCreateStatement,
     primary: Vec<&'static str>,
     indexes: Vec<(Vec<&'static str>, bool)>,
+    partial: Vec<String>,
     clustered: bool,
 }
 
@@ -39,6 +43,7 @@ impl Create {
             table,
             primary: Vec::new(),
             indexes: Vec::new(),
+            partial: Vec::new(),
             clustered: false,
         }
     }
@@ -79,6 +84,16 @@ impl Create {
         self
     }
 
+    /// An index of those rows only for which `condition` holds; a query has to say the same words to use it.
+    pub fn partial_index(mut self, name: &str, columns: &[&'static str], condition: &str) -> Self {
+        let columns = columns.join(", ");
+        let table = self.name;
+        self.partial.push(format!(
+            "CREATE INDEX {table}_{name} ON {table} ({columns}) WHERE {condition}"
+        ));
+        self
+    }
+
     /// Keeps the rows in the primary key itself, where the database can (SQLite): one tree less to write, good for rows
     /// that are small and found by their key.
     pub fn clustered(mut self) -> Self {
@@ -109,6 +124,9 @@ impl Create {
                 index.unique();
             }
             manager.create_index(index.to_owned()).await?;
+        }
+        for statement in self.partial {
+            manager.get_connection().execute_unprepared(&statement).await?;
         }
         Ok(())
     }

@@ -26,15 +26,20 @@ pub mod lease;
 pub mod ledger;
 mod lookups;
 pub mod page;
+pub mod purge;
+pub mod runs;
 pub mod seal;
 pub mod tenants;
+pub mod tokens_vault;
 pub mod transactions;
 pub mod users;
 
 pub use lease::Lease;
 pub use ledger::Ledger;
 pub use page::{Page, Paged};
+pub use purge::{PurgeRules, Purged};
 pub use seal::{Place, Sealer};
+pub use tokens_vault::StoreVault;
 
 /// Threads of the store's runtime; the work itself is done by the database.
 const THREADS: usize = 1;
@@ -162,8 +167,8 @@ pub struct Store {
 }
 
 struct Inner {
-    // Option: a runtime must not be dropped on a thread that runs async code, so Drop takes it out.
-    runtime: Option<Runtime>,
+    // Ends the threads; the rest only needs the handle.
+    _threads: Threads,
     handle: Handle,
     read: DatabaseConnection,
     write: DatabaseConnection,
@@ -174,9 +179,12 @@ struct Inner {
     ledger: Ledger,
 }
 
-impl Drop for Inner {
+/// The store's threads. A runtime must not be dropped on a thread that runs async code, so `drop` takes it out.
+struct Threads(Option<Runtime>);
+
+impl Drop for Threads {
     fn drop(&mut self) {
-        if let Some(runtime) = self.runtime.take() {
+        if let Some(runtime) = self.0.take() {
             runtime.shutdown_background();
         }
     }
@@ -192,6 +200,7 @@ impl Store {
             .build()
             .map_err(|error| Error::Open(format!("The store's threads cannot be started: {error}.")))?;
         let handle = runtime.handle().clone();
+        let threads = Threads(Some(runtime));
         let settings = settings.clone();
         let to_connect = settings.clone();
         let connected = handle
@@ -212,7 +221,7 @@ impl Store {
             inner: Arc::new(Inner {
                 for_ledger,
                 settings,
-                runtime: Some(runtime),
+                _threads: threads,
                 handle,
                 read,
                 write,

@@ -1,4 +1,9 @@
 //! The store on SQLite and on PostgreSQL.
 
+mod boot;
 mod fixture;
+mod key;
+mod lease;
 mod ledger;
+mod purge;
+mod vault;

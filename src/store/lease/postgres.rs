@@ -84,7 +84,12 @@ pub(super) async fn take(settings: &settings::Database, node_id: Uuid) -> Result
 pub(super) async fn renew(held: Arc<Held>, clock: Clock, tell: watch::Sender<Option<String>>) {
     loop {
         clock.sleep(Duration::from_secs(RENEW_SECONDS)).await;
-        match held.renew_once().await {
+        let renewed = match held.renew_once().await {
+            // A broken connection is replaced when it is used again.
+            Err(_) => held.renew_once().await,
+            renewed => renewed,
+        };
+        match renewed {
             Ok(true) => {}
             Ok(false) => break,
             // The database may come back; until then the ledger cannot write anyway.

@@ -4,16 +4,19 @@ use jiff::Timestamp;
 use orrery::{
     clock::Clock,
     domain::{
+        call_api::CallApiDefinition,
         ids::{CallApiId, TenantId},
         outcome::Outcome,
         transaction::NewTransaction,
     },
     settings::Settings,
     store::{
-        Lease, Store,
-        ledger::{CallState, RunCommit, RunRecord, Trigger},
+        Lease, Store, audit,
+        call_apis::{Activation, DefinitionRow},
+        ledger::{CallState, RunCommit, RunRecord, StartedRun, Trigger},
     },
 };
+use serde_json::json;
 use uuid::Uuid;
 
 pub struct Fixture {
@@ -33,7 +36,10 @@ pub fn settings(url: &str) -> Settings {
 
 impl Fixture {
     pub async fn open(url: &str) -> Self {
-        let clock = Clock::system();
+        Self::open_with(url, Clock::system()).await
+    }
+
+    pub async fn open_with(url: &str, clock: Clock) -> Self {
         let store = Store::open(&settings(url).database, clock.clone()).await.unwrap();
         store.migrate().await.unwrap();
         let lease = store.lease(clock.new_id()).await.unwrap();
@@ -48,6 +54,68 @@ impl Fixture {
 
     pub fn new_call(&self) -> CallApiId {
         self.clock.new_id().into()
+    }
+
+    /// A call with a state, not active.
+    pub async fn create_call(&self, name: &str) -> CallApiId {
+        self.create(name, None, None).await
+    }
+
+    pub async fn create(
+        &self,
+        name: &str,
+        activation: Option<Activation>,
+        secret_headers: Option<Vec<u8>>,
+    ) -> CallApiId {
+        let id = self.new_call();
+        self.create_with(id, definition(name), activation, secret_headers).await;
+        id
+    }
+
+    pub async fn create_with(
+        &self,
+        id: CallApiId,
+        definition: CallApiDefinition,
+        activation: Option<Activation>,
+        secret_headers: Option<Vec<u8>>,
+    ) {
+        let row = DefinitionRow {
+            definition,
+            secret_headers,
+        };
+        let created = self
+            .store
+            .create_call_api(self.tenant, id, row, None, activation, self.audit_entry());
+        created.await.unwrap();
+    }
+
+    pub fn audit_entry(&self) -> audit::Entry {
+        audit::Entry {
+            tenant_id: self.tenant,
+            user_id: None,
+            token_id: None,
+            action: "test.create",
+            resource_kind: "test",
+            resource_id: None,
+            before: None,
+            after: None,
+            request_id: None,
+        }
+    }
+
+    /// A run that is about to begin.
+    pub fn started(&self, call: CallApiId, due_s: i64) -> StartedRun {
+        let due_at = Timestamp::from_second(due_s).unwrap();
+        StartedRun {
+            tenant_id: self.tenant,
+            call_api_id: call,
+            shard: shard(call),
+            epoch: self.lease.epoch(),
+            id: self.clock.new_id().into(),
+            due_at,
+            trigger: Trigger::Schedule,
+            started_at: due_at,
+        }
     }
 
     /// A run that found transactions with these identifiers.
@@ -85,6 +153,18 @@ impl Fixture {
             skipped_run: None,
         }
     }
+}
+
+pub fn definition(name: &str) -> CallApiDefinition {
+    serde_json::from_value(json!({
+        "name": name,
+        "runAsUserId": Uuid::nil(),
+        "frequencySeconds": 60,
+        "method": "GET",
+        "url": {"kind": "text", "value": "https://example.com/api/orders"},
+        "responseScript": "return response.json;"
+    }))
+    .unwrap()
 }
 
 pub fn shard(call: CallApiId) -> u8 {

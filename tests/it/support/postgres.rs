@@ -71,6 +71,16 @@ pub fn database() -> Option<String> {
     Some(format!("postgres://orrery@127.0.0.1:{port}/{name}"))
 }
 
+/// Runs a statement in a database of [`database`], past the engine.
+pub fn execute(url: &str, sql: &str) {
+    let programs = &server().unwrap().programs;
+    let done = Command::new(programs.join("psql"))
+        .args(["-v", "ON_ERROR_STOP=1", "-q", "-c", sql, url])
+        .output()
+        .unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+}
+
 fn server() -> Option<&'static Server> {
     static SERVER: OnceLock<Option<Server>> = OnceLock::new();
     SERVER
