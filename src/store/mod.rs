@@ -203,19 +203,10 @@ impl Store {
         let threads = Threads(Some(runtime));
         let settings = settings.clone();
         let to_connect = settings.clone();
-        let connected = handle
+        let (read, write, for_ledger) = handle
             .spawn(async move { connect(&to_connect).await })
             .await
-            .map_err(|error| Error::Open(format!("Opening the database was interrupted: {error}.")))
-            .and_then(|connected| connected);
-        let (read, write, for_ledger) = match connected {
-            Ok(connections) => connections,
-            Err(error) => {
-                // A runtime must not be dropped on a thread that runs async code.
-                runtime.shutdown_background();
-                return Err(error);
-            }
-        };
+            .map_err(|error| Error::Open(format!("Opening the database was interrupted: {error}.")))??;
         let ledger = Ledger::start(&handle, for_ledger.clone(), clock.clone());
         Ok(Self {
             inner: Arc::new(Inner {
