@@ -10,5 +10,6 @@ mod http_redirect;
 mod http_refresh;
 mod script;
 mod store;
+mod supervision;
 mod support;
 mod tidy;

@@ -10,7 +10,7 @@ use crate::{
     actors::{
         api_call::{
             boot::{self, Boot},
-            messages::{FailOnPurpose, Observe, Redefine, RunNow, RunOnce, Stop},
+            messages::{FailOnPurpose, Failing, Observe, Redefine, RunNow, RunOnce, Stop},
             run::{Progress, RunJob, RunReport, run},
             steps::RunContext,
         },
@@ -47,6 +47,7 @@ pub struct ApiCallActor {
     sampled_at: Option<Timestamp>,
     counters: Counters,
     exit: ExitReason,
+    fail_next_run: bool,
 }
 
 struct Current {
@@ -105,6 +106,7 @@ impl ApiCallActor {
             sampled_at: None,
             counters: Counters::default(),
             exit: ExitReason::Gone,
+            fail_next_run: false,
         }
     }
 
@@ -196,16 +198,36 @@ impl ApiCallActor {
                 due_at,
             },
             sample_wanted,
+            fail: std::mem::take(&mut self.fail_next_run),
         };
         // A task of its own: a panic in it ends the task, and is seen here as its result.
         let task = actix_rt::spawn(run(job));
-        ctx.spawn(wrap_future(task).map(|joined, actor: &mut Self, ctx| match joined {
-            Ok(report) => actor.run_ended(report, ctx),
-            Err(error) => {
-                tracing::error!(api_call.id = %actor.call.id, %error, "run panicked");
-                actor.exit = ExitReason::Panicked;
-                ctx.stop();
-            }
+        ctx.spawn(
+            wrap_future(task).map(move |joined, actor: &mut Self, ctx| match joined {
+                Ok(report) => actor.run_ended(report, ctx),
+                Err(error) => {
+                    tracing::error!(api_call.id = %actor.call.id, %error, "run panicked");
+                    let run = InterruptedRun {
+                        run_id,
+                        tenant_id: actor.call.tenant_id,
+                        call_api_id: actor.call.id,
+                        due_at,
+                        trigger,
+                        started_at: now,
+                    };
+                    actor.run_panicked(run, ctx);
+                }
+            }),
+        );
+    }
+
+    /// Its due time is settled as one that a crash cut, so that the next instance neither sends it again nor finds a row
+    /// in its way.
+    fn run_panicked(&mut self, run: InterruptedRun, ctx: &mut Context<Self>) {
+        let settled = boot::settle_interrupted(self.services.clone(), self.call.clone(), Box::new(run));
+        ctx.spawn(wrap_future(settled).map(|_, actor: &mut Self, ctx| {
+            actor.exit = ExitReason::Panicked;
+            ctx.stop();
         }));
     }
 
@@ -447,7 +469,10 @@ impl Handler<FailOnPurpose> for ApiCallActor {
     type Result = ();
 
     #[expect(clippy::panic, reason = "what it is for: tests of the supervision")]
-    fn handle(&mut self, _: FailOnPurpose, _: &mut Self::Context) {
-        panic!("asked to fail");
+    fn handle(&mut self, FailOnPurpose(failing): FailOnPurpose, _: &mut Self::Context) {
+        match failing {
+            Failing::Actor => panic!("asked to fail"),
+            Failing::NextRun => self.fail_next_run = true,
+        }
     }
 }

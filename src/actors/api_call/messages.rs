@@ -29,7 +29,16 @@ pub struct Observe;
 /// Panic, to show that supervision works.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct FailOnPurpose;
+pub struct FailOnPurpose(pub Failing);
+
+/// What is to panic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failing {
+    /// The actor, at once.
+    Actor,
+    /// Its next run, just before it sends its request.
+    NextRun,
+}
 
 /// How a run on request ended.
 #[derive(Clone, Debug)]

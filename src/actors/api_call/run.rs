@@ -110,6 +110,8 @@ pub struct RunJob {
     pub context: RunContext,
     /// Whether to keep a sample of a good run.
     pub sample_wanted: bool,
+    /// Panic before the request is sent: for tests of the supervision.
+    pub fail: bool,
 }
 
 /// What the actor hears of a run.
@@ -274,6 +276,7 @@ async fn request(job: &RunJob, call: &PreparedCall, started_at: Timestamp) -> Do
             });
         }
     }
+    fail_on_purpose(job.fail);
     job.progress.at(3);
     let (method, url) = (request.method.as_str().to_owned(), request.url.clone());
     let mut done = match steps::send(services, request).await {
@@ -286,6 +289,13 @@ async fn request(job: &RunJob, call: &PreparedCall, started_at: Timestamp) -> Do
     logs.append(&mut done.logs);
     done.logs = logs;
     done
+}
+
+#[expect(clippy::panic, reason = "what it is for: tests of the supervision")]
+fn fail_on_purpose(fail: bool) {
+    if fail {
+        panic!("asked to fail");
+    }
 }
 
 async fn interpret(job: &RunJob, call: &PreparedCall, request: RequestInfo, response: Response) -> Done {

@@ -282,9 +282,9 @@ impl Handler<Drain> for Registry {
 impl Handler<Swept> for Registry {
     type Result = ();
 
-    fn handle(&mut self, Swept(rows, complete): Swept, ctx: &mut Self::Context) {
+    fn handle(&mut self, swept: Swept, ctx: &mut Self::Context) {
         self.messages += 1;
-        self.swept(rows, complete, ctx);
+        self.swept(swept, ctx);
     }
 }
 

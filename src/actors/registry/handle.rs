@@ -7,7 +7,7 @@ use tokio::sync::{Mutex, Semaphore, oneshot};
 
 use crate::{
     actors::{
-        api_call::messages::{Observe, RunOnce},
+        api_call::messages::{FailOnPurpose, Observe, RunOnce},
         observed::{KIND_CALL_API, KIND_REGISTRY, Observed},
         registry::{
             actor::Registry,
@@ -22,7 +22,7 @@ use crate::{
     error::{Code, Error, Result},
 };
 
-pub use crate::actors::api_call::messages::RunNow;
+pub use crate::actors::api_call::messages::{Failing, RunNow};
 
 /// Requests to the registry at the same time; more are refused.
 const REQUESTS_MAX: usize = 256;
@@ -167,6 +167,19 @@ impl RegistryHandle {
         } else {
             Err(Error::not_found("actor", format!("{kind}/{id}")))
         }
+    }
+
+    /// Lets the actor of a call panic: for tests of the supervision.
+    ///
+    /// # Errors
+    /// `not_found`.
+    #[doc(hidden)]
+    pub async fn fail_on_purpose(&self, tenant: TenantId, id: CallApiId, failing: Failing) -> Result<()> {
+        let child = self.ask(FindOne { tenant, id }).await?;
+        let (child, _) = child.ok_or_else(|| Error::not_found("actor", id))?;
+        // An actor that has panicked does not answer.
+        let _ = child.send(FailOnPurpose(failing)).await;
+        Ok(())
     }
 
     /// Counts by kind and phase; of one tenant, or of all.

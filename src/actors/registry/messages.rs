@@ -119,10 +119,17 @@ pub struct Restart {
 #[rtype(result = "()")]
 pub struct Drain;
 
-/// The rows' ids as a sweep read them, to be compared with who lives.
+/// A page of active rows as a sweep read it, to be compared with who lives.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct Swept(pub Vec<ArmedCall>, pub bool);
+pub struct Swept {
+    /// The page begins after this id.
+    pub after: Option<CallApiId>,
+    /// In the order of their ids.
+    pub rows: Vec<ArmedCall>,
+    /// No page follows.
+    pub complete: bool,
+}
 
 /// A child's last word.
 #[derive(Message, Clone, Debug)]

@@ -1,6 +1,6 @@
 //! What the registry does about its children: start, redefine, end, restart after a panic, compare with the rows.
 
-use std::{sync::Arc, time::Duration};
+use std::{ops::Bound, sync::Arc, time::Duration};
 
 use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, Message, dev::ToEnvelope, fut::wrap_future};
 
@@ -14,7 +14,7 @@ use crate::{
         observed::ChildStatus,
         registry::{
             actor::{Registry, RegistryPhase},
-            messages::{ChildExited, ExitReason, RegistryLink},
+            messages::{ChildExited, ExitReason, RegistryLink, Swept},
             roster::{Child, Verdict},
         },
     },
@@ -191,7 +191,8 @@ impl Registry {
                 };
                 let last = page.last().map(|row| row.id);
                 let complete = page.len() < usize::try_from(SWEEP_PAGE_ROWS).unwrap_or(usize::MAX);
-                if registry.send(super::messages::Swept(page, complete)).await.is_err() || complete {
+                let rows = page;
+                if registry.send(Swept { after, rows, complete }).await.is_err() || complete {
                     return;
                 }
                 after = last;
@@ -200,7 +201,23 @@ impl Registry {
         ctx.spawn(wrap_future::<_, Self>(pages).map(|(), registry: &mut Self, ctx| registry.arm_sweep(ctx)));
     }
 
-    pub(super) fn swept(&mut self, rows: Vec<ArmedCall>, _complete: bool, ctx: &mut Context<Self>) {
+    pub(super) fn swept(&mut self, swept: Swept, ctx: &mut Context<Self>) {
+        let Swept { after, rows, complete } = swept;
+        // Who lives without an active row; it may be a run on request, or newer than the page: the row is looked at again.
+        let first = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let last = match rows.last() {
+            Some(row) if !complete => Bound::Included(row.id),
+            _ => Bound::Unbounded,
+        };
+        for (id, child) in self
+            .roster
+            .range((first, last))
+            .filter(|(_, child)| child.addr.is_some())
+        {
+            if rows.binary_search_by_key(id, |row| row.id).is_err() {
+                look_at(child.tenant_id, *id, Duration::ZERO, ctx);
+            }
+        }
         for row in rows {
             let (missing, older) = match self.roster.get(&row.id) {
                 // An entry without address waits for its restart, or was given up.

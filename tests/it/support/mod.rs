@@ -4,5 +4,6 @@ pub mod engine;
 pub mod outbound;
 pub mod postgres;
 pub mod process;
+pub mod scene;
 pub mod upstream;
 pub mod upstream_tls;
