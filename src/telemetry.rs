@@ -12,7 +12,6 @@ const SECONDS: &[f64] = &[
     0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0,
 ];
 /// Buckets of the ledger's batches, entries.
-const ENTRIES: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0];
 
 /// The instruments of one engine. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -30,10 +29,18 @@ pub struct Metrics {
     pub transactions_created: IntCounter,
     /// Transactions that existed already.
     pub transactions_duplicate: IntCounter,
-    /// Entries per ledger commit.
-    pub ledger_batch_entries: Histogram,
-    /// How long a ledger commit took, seconds.
-    pub ledger_commit_seconds: Histogram,
+    /// Entries that the ledger has committed.
+    pub ledger_entries: IntCounter,
+    /// Database transactions that committed them.
+    pub ledger_batches: IntCounter,
+    /// Entries that wait for the ledger.
+    pub ledger_queue_entries: IntGauge,
+    /// Script workers that were killed: deadlines and memory.
+    pub script_workers_killed: IntCounter,
+    /// Scripts that wait for a worker.
+    pub script_queue_jobs: IntGauge,
+    /// Runs that are going or wait for their turn.
+    pub runs_going: IntGauge,
     /// How long scripts took, by kind (`url`, `body`, `response`), seconds.
     pub script_seconds: HistogramVec,
     /// Actors alive.
@@ -68,13 +75,12 @@ impl Metrics {
                 "transactions_duplicate_total",
                 "Transactions that runs gave again although they existed",
             )?,
-            ledger_batch_entries: Histogram::with_opts(
-                HistogramOpts::new("ledger_batch_entries", "Entries per ledger commit").buckets(ENTRIES.to_vec()),
-            )?,
-            ledger_commit_seconds: Histogram::with_opts(seconds(
-                "ledger_commit_seconds",
-                "How long a ledger commit took",
-            ))?,
+            ledger_entries: IntCounter::new("ledger_entries_total", "Entries that the ledger has committed")?,
+            ledger_batches: IntCounter::new("ledger_batches_total", "Transactions that committed ledger entries")?,
+            ledger_queue_entries: IntGauge::new("ledger_queue_entries", "Entries that wait for the ledger")?,
+            script_workers_killed: IntCounter::new("script_workers_killed_total", "Script workers that were killed")?,
+            script_queue_jobs: IntGauge::new("script_queue_jobs", "Scripts that wait for a worker")?,
+            runs_going: IntGauge::new("runs_going", "Runs that are going or wait for their turn")?,
             script_seconds: HistogramVec::new(seconds("script_seconds", "How long scripts took"), &["kind"])?,
             actors: IntGauge::new("actors", "Actors alive")?,
             up: Gauge::new("up", "1 while the engine takes work")?,
@@ -101,15 +107,19 @@ impl Metrics {
     }
 
     fn register(&self) -> Result<(), prometheus::Error> {
-        let instruments: [Box<dyn prometheus::core::Collector>; 11] = [
+        let instruments: [Box<dyn prometheus::core::Collector>; 15] = [
             Box::new(self.requests.clone()),
             Box::new(self.request_seconds.clone()),
             Box::new(self.runs.clone()),
             Box::new(self.run_lateness_seconds.clone()),
             Box::new(self.transactions_created.clone()),
             Box::new(self.transactions_duplicate.clone()),
-            Box::new(self.ledger_batch_entries.clone()),
-            Box::new(self.ledger_commit_seconds.clone()),
+            Box::new(self.ledger_entries.clone()),
+            Box::new(self.ledger_batches.clone()),
+            Box::new(self.ledger_queue_entries.clone()),
+            Box::new(self.script_workers_killed.clone()),
+            Box::new(self.script_queue_jobs.clone()),
+            Box::new(self.runs_going.clone()),
             Box::new(self.script_seconds.clone()),
             Box::new(self.actors.clone()),
             Box::new(self.up.clone()),

@@ -144,6 +144,35 @@ impl Engine {
         &self.inner.services.metrics
     }
 
+    /// Brings the instruments that are read rather than counted up to date.
+    pub async fn refresh_gauges(&self) {
+        let services = &self.inner.services;
+        let metrics = &services.metrics;
+        let (ledger, scripts) = (services.store.ledger().stats(), services.scripts.status());
+        let gauge = |value: usize| i64::try_from(value).unwrap_or(i64::MAX);
+        metrics
+            .ledger_entries
+            .inc_by(ledger.committed_entries.saturating_sub(metrics.ledger_entries.get()));
+        metrics
+            .ledger_batches
+            .inc_by(ledger.batches.saturating_sub(metrics.ledger_batches.get()));
+        metrics.ledger_queue_entries.set(gauge(ledger.queue_entries));
+        metrics
+            .script_workers_killed
+            .inc_by(scripts.killed.saturating_sub(metrics.script_workers_killed.get()));
+        metrics.script_queue_jobs.set(gauge(scripts.queued));
+        metrics.runs_going.set(gauge(services.running()));
+        // An error says that the registry is gone: nobody lives.
+        let actors = self
+            .inner
+            .registry
+            .summary(None)
+            .await
+            .map_or(0, |summary| summary.actors);
+        metrics.actors.set(i64::try_from(actors).unwrap_or(i64::MAX));
+        metrics.up.set(if services.is_draining() { 0.0 } else { 1.0 });
+    }
+
     /// The supervisor of its actors.
     #[must_use]
     pub fn registry(&self) -> &RegistryHandle {

@@ -1,6 +1,11 @@
 //! Starting an engine: parts in their order, then the boot of all active calls.
 
-use std::{collections::HashMap, path::PathBuf, sync::Arc, sync::Mutex};
+use std::{
+    collections::HashMap,
+    path::PathBuf,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use actix::Actor;
 
@@ -17,10 +22,10 @@ use crate::{
     clock::Clock,
     engine::{Engine, Inner, access::Access, identity},
     error::{Error, Result},
-    http::{HttpSettings, MemoryVault, Outbound},
+    http::{HttpSettings, Outbound},
     script::{PoolSettings, ScriptPool, WorkerCommand},
     settings::Settings,
-    store::{Sealer, Store, call_state::InterruptedRun},
+    store::{Sealer, Store, call_state::InterruptedRun, purge::PurgeRules, tokens_vault::StoreVault},
 };
 
 /// Active calls of one page of the boot.
@@ -69,8 +74,8 @@ impl Builder {
         let first_start = identity::first_start(&store, &settings).await?;
         let access = Access::new(&settings, &store, &clock);
         let scripts = ScriptPool::start(pool_settings(&settings, script_worker)).map_err(operator)?;
-        let vault = Arc::new(MemoryVault::new());
-        let outbound = Outbound::new(http_settings(&settings), clock.clone(), vault).map_err(operator)?;
+        let vault = Arc::new(StoreVault::new(store.clone(), sealer.clone()));
+        let outbound = Outbound::new(HttpSettings::from(&settings.egress), clock.clone(), vault).map_err(operator)?;
         let parts = Parts {
             node_id,
             settings,
@@ -86,6 +91,7 @@ impl Builder {
         let (system, registry) = start_actors(&services).await?;
         let registry = RegistryHandle::new(registry, services.clone());
         boot(&services, &registry).await?;
+        purge_now_and_then(services.clone());
         Ok(Engine {
             inner: Arc::new(Inner {
                 services,
@@ -165,18 +171,29 @@ fn pool_settings(settings: &Settings, worker: Option<PathBuf>) -> PoolSettings {
     }
 }
 
-fn http_settings(settings: &Settings) -> HttpSettings {
-    let egress = &settings.egress;
-    HttpSettings {
-        allow: egress.allow.clone(),
-        deny: egress.deny.clone(),
-        connect_timeout_ms: egress.connect_timeout_ms,
-        redirects_max: egress.redirects_max,
-        response_bytes_max_default: egress.response_bytes_max,
-        ca_files: egress.ca_files.clone(),
-        connections_per_host_max: egress.connections_per_host_max,
-        ..HttpSettings::default()
+/// Retention by the clock; ends with the store's runtime. A purge that fails is tried again at its next time.
+fn purge_now_and_then(services: Arc<Services>) {
+    let minutes = services.settings.purge.interval_minutes;
+    if minutes == 0 {
+        return;
     }
+    let interval = Duration::from_secs(minutes.saturating_mul(60));
+    let weak = Arc::downgrade(&services);
+    let (clock, handle) = (services.clock.clone(), services.store.handle().clone());
+    drop(services);
+    handle.spawn(async move {
+        loop {
+            clock.sleep(interval).await;
+            let Some(services) = weak.upgrade().filter(|services| !services.is_draining()) else {
+                return;
+            };
+            let rules = PurgeRules::from_settings(&services.settings);
+            match services.store.purge(&rules, clock.now()).await {
+                Ok(purged) => tracing::info!(runs = purged.runs, transactions = purged.transactions_erased, "purged"),
+                Err(error) => tracing::error!(error = ?error, "purge failed; it is tried again at its next time"),
+            }
+        }
+    });
 }
 
 /// An error at the start is for the operator, who must see what it says.

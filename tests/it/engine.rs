@@ -23,12 +23,20 @@ async fn start(database: &str, directory: &std::path::Path, upstream: &Upstream)
     settings.egress.allow = vec![upstream.address()];
     settings.script.workers = 1;
     settings.engine.arbiters = 1;
-    Engine::builder(settings).script_worker(env!("CARGO_BIN_EXE_orrery").into()).start().await.unwrap()
+    Engine::builder(settings)
+        .script_worker(env!("CARGO_BIN_EXE_orrery").into())
+        .start()
+        .await
+        .unwrap()
 }
 
 async fn admin(engine: &Engine) -> (Caller, UserId) {
     let tenant = engine.store().tenant_by_company_id("1").await.unwrap().unwrap();
-    let users = engine.store().users(tenant.id, orrery::store::Page::default()).await.unwrap();
+    let users = engine
+        .store()
+        .users(tenant.id, orrery::store::Page::default())
+        .await
+        .unwrap();
     (Caller::embedded(tenant.id), users.items[0].id)
 }
 
@@ -41,7 +49,9 @@ async fn next(events: &mut Receiver<Event>, kind: &str) -> Event {
             }
         }
     };
-    tokio::time::timeout(PATIENCE, found).await.unwrap_or_else(|_| panic!("no event {kind}"))
+    tokio::time::timeout(PATIENCE, found)
+        .await
+        .unwrap_or_else(|_| panic!("no event {kind}"))
 }
 
 fn call(upstream: &Upstream, user: UserId, script: &str) -> Value {
@@ -67,7 +77,10 @@ async fn a_call_creates_each_item_once_and_goes_on_after_a_restart() {
         assert_eq!(first.data["outcome"], "created", "{}", first.data);
         assert_eq!(first.data["created"], 2);
         let second = next(&mut events, "run.finished").await;
-        assert_eq!((&second.data["outcome"], &second.data["duplicates"]), (&json!("nothing_new"), &json!(2)));
+        assert_eq!(
+            (&second.data["outcome"], &second.data["duplicates"]),
+            (&json!("nothing_new"), &json!(2))
+        );
         assert!(engine.shutdown(PATIENCE).await);
 
         upstream.items("/orders", json!([{ "id": 2 }, { "id": 3 }]));
@@ -75,7 +88,11 @@ async fn a_call_creates_each_item_once_and_goes_on_after_a_restart() {
         let mut events = engine.subscribe();
         let third = next(&mut events, "run.finished").await;
         assert_eq!(third.subject_id, created.id.uuid());
-        let seen = engine.transactions().list(&caller, Default::default(), Default::default()).await.unwrap();
+        let seen = engine
+            .transactions()
+            .list(&caller, Default::default(), Default::default())
+            .await
+            .unwrap();
         assert_eq!(seen.items.len(), 3);
         assert!(engine.shutdown(PATIENCE).await);
     })
@@ -96,10 +113,16 @@ async fn a_script_that_throws_deactivates_its_call_and_says_where() {
         let created = engine.call_apis().create(&caller, input).await.unwrap();
         let deactivated = next(&mut events, "call.deactivated").await;
         let reason = deactivated.data["reason"].as_str().unwrap();
-        assert!(reason.contains("missing is not defined") && reason.contains("line 2"), "{reason}");
+        assert!(
+            reason.contains("missing is not defined") && reason.contains("line 2"),
+            "{reason}"
+        );
         let shown = engine.call_apis().get(&caller, created.id).await.unwrap();
         let shown = serde_json::to_value(&shown).unwrap();
-        assert_eq!((&shown["active"], &shown["status"]), (&json!(false), &json!("deactivated")));
+        assert_eq!(
+            (&shown["active"], &shown["status"]),
+            (&json!(false), &json!("deactivated"))
+        );
         assert!(engine.shutdown(PATIENCE).await);
     })
     .await;
