@@ -36,6 +36,7 @@ mod limits;
 pub mod me;
 pub mod operator;
 pub mod password;
+pub mod runs;
 pub mod sign_in;
 mod start;
 pub mod tenants;

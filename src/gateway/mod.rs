@@ -40,6 +40,7 @@ pub mod page;
 pub mod problem;
 mod rate;
 pub mod request_id;
+mod runs;
 mod serve;
 mod sign_in;
 mod tenants;
@@ -59,6 +60,7 @@ const RESOURCES: &[fn(&mut ServiceConfig)] = &[
     events::routes,
     groups::routes,
     me::routes,
+    runs::routes,
     tenants::routes,
     tokens::routes,
     transactions::routes,

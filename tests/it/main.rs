@@ -2,14 +2,17 @@
 #![cfg(test)]
 #![allow(missing_docs)]
 
+mod call_apis;
 mod engine;
 mod gateway;
 mod http;
 mod http_auth;
 mod http_redirect;
 mod http_refresh;
+mod inspection;
 mod script;
 mod store;
 mod supervision;
 mod support;
 mod tidy;
+mod transactions;

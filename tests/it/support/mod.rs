@@ -1,5 +1,6 @@
 //! Support: engines under test, fake upstreams, waits.
 
+pub mod api;
 pub mod engine;
 pub mod outbound;
 pub mod postgres;
