@@ -68,8 +68,9 @@ async fn actors_are_listed_shown_and_restarted() {
     assert_eq!(summary["kinds"]["call_api"]["waiting"], 3, "{summary}");
 
     api.post(&format!("{path}/restart"), json!({})).await.expect(202);
-    api.in_other_tenant().get(&path).await.problem(404, "not_found");
+    api.in_other_tenant().await.get(&path).await.problem(404, "not_found");
     api.in_other_tenant()
+        .await
         .post(&format!("{path}/restart"), json!({}))
         .await
         .problem(404, "not_found");
@@ -79,7 +80,7 @@ async fn actors_are_listed_shown_and_restarted() {
     api.get(&format!("/api/v1/actors/other/{}", ids[0]))
         .await
         .problem(404, "not_found");
-    let stranger = api.with_rights(&["calls.read"]);
+    let stranger = api.with_rights(&["calls.read"]).await;
     for path in [
         "/api/v1/actors",
         "/api/v1/actors/summary",
@@ -90,6 +91,7 @@ async fn actors_are_listed_shown_and_restarted() {
     }
     let other = api
         .in_other_tenant()
+        .await
         .get("/api/v1/actors?kind=call_api")
         .await
         .expect(200);
@@ -104,7 +106,7 @@ async fn events_stream_and_can_be_resumed() {
         api.post("/api/v1/transactions", body).await.expect(201).id()
     };
     let mut live = Listener::open(&api, None).await;
-    create(&api.in_other_tenant(), "foreign").await;
+    create(&api.in_other_tenant().await, "foreign").await;
     let first = create(&api, "1").await;
     let second = create(&api, "2").await;
     let heard = [live.next().await.unwrap(), live.next().await.unwrap()];

@@ -42,7 +42,7 @@ async fn made_by_hand_they_keep_their_digits_and_are_announced_on(url: String) {
 
     let again = api.post(PATH, json!({"identifier": "A-1", "data": {}})).await;
     assert_eq!(again.problem(409, "identifier_in_use").fields(), ["identifier"]);
-    let other = api.in_other_tenant();
+    let other = api.in_other_tenant().await;
     other
         .post(PATH, json!({"identifier": "A-1", "data": {}}))
         .await
@@ -63,7 +63,7 @@ async fn made_by_hand_they_keep_their_digits_and_are_announced_on(url: String) {
     }
     let refused = api.post(PATH, json!({"identifier": "x", "data": {}, "bogus": 1})).await;
     refused.problem(400, "bad_request");
-    let reader = api.with_rights(&["transactions.read", "transactions.commit"]);
+    let reader = api.with_rights(&["transactions.read", "transactions.commit"]).await;
     reader
         .post(PATH, json!({"identifier": "x", "data": {}}))
         .await
@@ -131,7 +131,7 @@ async fn in_preparation_they_are_edited_then_committed_on(url: String) {
         .await
         .problem(409, "wrong_state");
 
-    let reader = api.with_rights(&["transactions.read", "transactions.create"]);
+    let reader = api.with_rights(&["transactions.read", "transactions.create"]).await;
     reader.patch(&path, json!({"data": {}})).await.problem(403, "forbidden");
     reader
         .post(&format!("{path}/commit"), json!({}))
@@ -145,7 +145,7 @@ async fn in_preparation_they_are_edited_then_committed_on(url: String) {
         .post(&format!("{PATH}/commit"), json!({"ids": [discarded]}))
         .await
         .problem(403, "forbidden");
-    let other = api.in_other_tenant();
+    let other = api.in_other_tenant().await;
     other
         .post(&format!("{path}/commit"), json!({}))
         .await
@@ -194,7 +194,7 @@ async fn many_are_committed_at_once_and_each_is_answered_on(url: String) {
     let many: Vec<&str> = vec![missing; 1_001];
     api.post(&path, json!({"ids": many})).await.problem(422, "invalid");
     api.post(&path, json!({"ids": ["x"]})).await.problem(400, "bad_request");
-    let other = api.in_other_tenant();
+    let other = api.in_other_tenant().await;
     let foreign = other.post(&path, json!({"ids": [also]})).await.expect(200);
     assert_eq!(foreign.body["items"][0]["error"]["code"], "not_found");
 }
@@ -242,11 +242,12 @@ async fn lists_are_newest_first_and_filtered_on(url: String) {
         api.get(&format!("{PATH}?{query}")).await.problem(400, "bad_request");
     }
     api.with_rights(&["calls.read"])
+        .await
         .get(PATH)
         .await
         .problem(403, "forbidden");
     assert_eq!(
-        api.in_other_tenant().get(PATH).await.expect(200).body["items"],
+        api.in_other_tenant().await.get(PATH).await.expect(200).body["items"],
         json!([])
     );
 

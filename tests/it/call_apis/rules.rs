@@ -276,7 +276,7 @@ async fn rights_and_tenants_are_kept_apart() {
     let at = |end: &str| format!("{path}{end}");
     let response = json!({"response": {"body": "[]"}});
 
-    let reader = api.with_rights(&["calls.read"]);
+    let reader = api.with_rights(&["calls.read"]).await;
     reader.get(&path).await.expect(200);
     let refused = reader
         .post("/api/v1/call-apis", definition.clone())
@@ -301,12 +301,12 @@ async fn rights_and_tenants_are_kept_apart() {
         .post("/api/v1/call-apis/test", definition.clone())
         .await
         .problem(403, "forbidden");
-    let runner = api.with_rights(&["calls.run"]);
+    let runner = api.with_rights(&["calls.run"]).await;
     runner.get(&path).await.problem(403, "forbidden");
     runner.get(&at("/runs")).await.problem(403, "forbidden");
     runner.get("/api/v1/call-apis").await.problem(403, "forbidden");
 
-    let other = api.in_other_tenant();
+    let other = api.in_other_tenant().await;
     other.get(&path).await.problem(404, "not_found");
     other.put(&path, definition.clone()).await.problem(404, "not_found");
     other.patch(&path, json!({})).await.problem(404, "not_found");

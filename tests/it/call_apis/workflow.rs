@@ -201,8 +201,13 @@ async fn history_shows_runs_with_what_was_kept_on(url: String) {
     assert!(!run.body.to_string().contains("very-secret"), "{}", run.body);
     assert_eq!(run.body["error"], Value::Null);
 
-    api.in_other_tenant().get(&run_path).await.problem(404, "not_found");
+    api.in_other_tenant()
+        .await
+        .get(&run_path)
+        .await
+        .problem(404, "not_found");
     api.with_rights(&["calls.run"])
+        .await
         .get(&run_path)
         .await
         .problem(403, "forbidden");

@@ -1,92 +1,81 @@
-//! An engine behind a real HTTP server on loopback, and requests to it as one user.
+//! What tests of call APIs and transactions ask for again and again, on top of [`TestEngine`].
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use actix_web::{App, HttpMessage, HttpServer, dev::Service};
-use orrery::{
-    domain::{ids::TenantId, rights::Rights},
-    engine::{Engine, caller::Caller},
-    events::Event,
-    settings::Settings,
-    store::Page,
-};
+use orrery::{engine::Engine, events::Event};
 use serde_json::{Value, json};
 use tokio::sync::broadcast::Receiver;
 
-use super::upstream::Upstream;
+use super::{
+    engine::{self, Reply, TestEngine},
+    upstream::Upstream,
+};
 
 /// Longest wait for something that should happen.
 const WAIT: Duration = Duration::from_secs(20);
 
+/// Requests to an engine as one user.
 pub struct Api {
     pub engine: Engine,
-    pub base: String,
     pub admin_id: String,
-    tenant: TenantId,
-    rights: Rights,
-    _directory: std::sync::Arc<tempfile::TempDir>,
+    client: engine::Api,
+    _running: Arc<TestEngine>,
 }
 
+/// An answer, its body as JSON.
 #[derive(Debug)]
 pub struct Answer {
     pub status: u16,
-    pub headers: Vec<(String, String)>,
     pub body: Value,
+    headers: Vec<(String, String)>,
 }
 
 impl Api {
-    /// An engine on SQLite that may reach these upstreams.
+    /// An engine on SQLite that may reach these upstreams and nothing else on this machine.
     pub async fn start(upstreams: &[&Upstream]) -> Api {
         Api::start_on(None, upstreams).await
     }
 
     /// An engine on a database that is there; none: SQLite.
     pub async fn start_on(url: Option<String>, upstreams: &[&Upstream]) -> Api {
-        let directory = tempfile::tempdir().unwrap();
-        let mut settings = Settings::base().unwrap();
-        let sqlite = || format!("sqlite://{}/orrery.db?mode=rwc", directory.path().display());
-        settings.database.url = url.unwrap_or_else(sqlite);
-        settings.data.dir = directory.path().join("data");
-        settings.egress.allow = upstreams.iter().map(|upstream| upstream.address()).collect();
-        settings.script.workers = 1;
-        settings.engine.arbiters = 1;
-        settings.admin.password = "correct horse battery".to_owned().into();
-        let engine = Engine::builder(settings)
-            .script_worker(env!("CARGO_BIN_EXE_orrery").into())
-            .start()
-            .await
-            .unwrap();
-        let tenant = engine.store().tenant_by_company_id("1").await.unwrap().unwrap();
-        let users = engine.store().users(tenant.id, Page::default()).await.unwrap();
-        let base = serve(&engine);
+        let mut start = TestEngine::prepare();
+        start.settings.egress.allow = upstreams.iter().map(|upstream| upstream.address()).collect();
+        if let Some(url) = url {
+            start.settings.database.url = url;
+        }
+        let running = start.start().await;
+        let me = running.api.get("/api/v1/me").await.expect(200);
         Api {
-            base,
-            admin_id: users.items[0].id.to_string(),
-            tenant: tenant.id,
-            rights: Rights::all(),
-            engine,
-            _directory: directory.into(),
+            engine: running.engine.clone(),
+            admin_id: me.json["user"]["id"].as_str().unwrap().to_owned(),
+            client: running.api.clone(),
+            _running: Arc::new(running),
         }
     }
 
     /// The same engine, as someone with these rights only.
-    pub fn with_rights(&self, rights: &[&str]) -> Api {
-        self.other(self.tenant, Rights::parse(rights).unwrap())
+    pub async fn with_rights(&self, rights: &[&str]) -> Api {
+        let token = self
+            .post("/api/v1/tokens", json!({"name": rights.join(" "), "rights": rights}))
+            .await
+            .expect(201);
+        self.other(self.client.with_token(token.body["token"].as_str().unwrap()))
     }
 
-    /// The same engine, in a tenant of its own.
-    pub fn in_other_tenant(&self) -> Api {
-        self.other(self.engine.clock().new_id().into(), Rights::all())
+    /// The same engine, in a new tenant.
+    pub async fn in_other_tenant(&self) -> Api {
+        let company_id = self.engine.clock().new_id().to_string();
+        let tenant = json!({"companyId": company_id, "name": company_id});
+        self.post("/api/v1/tenants", tenant).await.expect(201);
+        self.other(self.client.in_tenant(&company_id))
     }
 
-    fn other(&self, tenant: TenantId, rights: Rights) -> Api {
+    fn other(&self, client: engine::Api) -> Api {
         Api {
             engine: self.engine.clone(),
-            base: self.base.clone(),
             admin_id: self.admin_id.clone(),
-            tenant,
-            rights,
-            _directory: self._directory.clone(),
+            client,
+            _running: self._running.clone(),
         }
     }
 
@@ -110,43 +99,44 @@ impl Api {
         self.send("DELETE", path, None, &[]).await
     }
 
-    /// Any request; `Value::String` bodies are sent as the text that they are, to keep digits.
+    /// Any request; a body that is a string is sent as the text that it is, to keep digits.
     pub async fn send(&self, method: &str, path: &str, body: Option<Value>, headers: &[(&str, &str)]) -> Answer {
-        let request = self.request(method, path, headers);
-        let sent = match body {
-            None => request.send(),
-            Some(Value::String(text)) => request.content_type("application/json").send_body(text),
-            Some(body) => request.send_json(&body),
+        let mut ask = self.client.ask(method, path);
+        for (name, value) in headers {
+            ask = ask.header(name, value);
+        }
+        let ask = match body {
+            None => ask,
+            Some(Value::String(text)) => ask.text(&text).header("content-type", "application/json"),
+            Some(body) => ask.json(&body),
         };
-        let mut response = sent.await.unwrap();
-        let bytes = response.body().limit(32 << 20).await.unwrap();
-        let headers = response
-            .headers()
-            .iter()
-            .map(|(name, value)| (name.to_string(), value.to_str().unwrap_or_default().to_owned()))
-            .collect();
+        let Reply {
+            status, headers, json, ..
+        } = ask.send().await;
         Answer {
-            status: response.status().as_u16(),
+            status,
+            body: json,
             headers,
-            body: serde_json::from_slice(&bytes).unwrap_or(Value::Null),
         }
     }
 
     /// The text of an answer, as it is.
     pub async fn text(&self, path: &str) -> String {
-        let mut response = self.request("GET", path, &[]).send().await.unwrap();
-        String::from_utf8(response.body().await.unwrap().to_vec()).unwrap()
+        String::from_utf8(self.client.get(path).await.body).unwrap()
     }
 
+    /// For requests whose answer does not end by itself.
     pub fn request(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> awc::ClientRequest {
         let client = awc::Client::builder().timeout(WAIT).disable_redirects().finish();
-        let mut request = client
-            .request(method.parse().unwrap(), format!("{}{path}", self.base))
-            .insert_header(("x-test-tenant", self.tenant.to_string()))
-            .insert_header(("x-test-user", self.admin_id.as_str()))
-            .insert_header(("x-test-rights", self.rights.to_string()));
-        for (name, value) in headers {
-            request = request.insert_header((*name, *value));
+        let address = format!("http://{}{path}", self.client.address);
+        let mut request = client.request(method.parse().unwrap(), address);
+        let own = self
+            .client
+            .headers()
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()));
+        for (name, value) in own.chain(headers.iter().copied()) {
+            request = request.insert_header((name, value));
         }
         request
     }
@@ -187,19 +177,19 @@ impl Answer {
     }
 
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers
-            .iter()
-            .find(|(key, _)| key.eq_ignore_ascii_case(name))
-            .map(|(_, value)| value.as_str())
+        let found = self.headers.iter().find(|(key, _)| key == name);
+        found.map(|(_, value)| value.as_str())
     }
 
     /// The members with this name of all items.
+    #[track_caller]
     pub fn each(&self, member: &str) -> Vec<Value> {
         let items = self.body["items"].as_array().unwrap();
         items.iter().map(|item| item[member].clone()).collect()
     }
 
     /// The fields that a problem names.
+    #[track_caller]
     pub fn fields(&self) -> Vec<&str> {
         let errors = self.body["errors"].as_array().unwrap();
         errors.iter().map(|error| error["field"].as_str().unwrap()).collect()
@@ -218,31 +208,4 @@ pub async fn event(events: &mut Receiver<Event>, kind: &str, subject: &str) -> E
     };
     let waited = tokio::time::timeout(WAIT, next).await;
     waited.unwrap_or_else(|_| panic!("no {kind} about {subject}"))
-}
-
-fn serve(engine: &Engine) -> String {
-    let engine = engine.clone();
-    let server = HttpServer::new(move || {
-        let engine = engine.clone();
-        App::new()
-            .wrap_fn(|request, service| {
-                let header = |name: &str| request.headers().get(name).unwrap().to_str().unwrap().to_owned();
-                let rights = header("x-test-rights");
-                let caller = Caller {
-                    user_id: Some(header("x-test-user").parse().unwrap()),
-                    rights: Rights::parse(rights.split(", ").filter(|name| !name.is_empty())).unwrap(),
-                    ..Caller::embedded(header("x-test-tenant").parse().unwrap())
-                };
-                request.extensions_mut().insert(caller);
-                service.call(request)
-            })
-            .configure(move |config| engine.configure(config))
-    })
-    .workers(1)
-    .shutdown_timeout(1)
-    .bind("127.0.0.1:0")
-    .unwrap();
-    let address = server.addrs()[0];
-    actix_web::rt::spawn(server.run());
-    format!("http://{address}")
 }

@@ -181,6 +181,11 @@ impl Api {
         }
     }
 
+    /// What each request carries.
+    pub fn headers(&self) -> &[(String, String)] {
+        &self.headers
+    }
+
     pub async fn get(&self, path: &str) -> Reply {
         self.ask("GET", path).send().await
     }
