@@ -69,11 +69,14 @@ impl Clock {
         }
     }
 
-    /// Wall-clock time.
+    /// Wall-clock time, in whole microseconds: what is stored is what was shown.
     #[expect(clippy::disallowed_methods, reason = "this file is where the time is read")]
     pub fn now(&self) -> Timestamp {
         match &self.inner.source {
-            Source::System { .. } => Timestamp::now(),
+            Source::System { .. } => {
+                let now = Timestamp::now();
+                Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now)
+            }
             Source::Manual { now, .. } => *now.borrow(),
         }
     }

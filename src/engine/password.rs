@@ -35,10 +35,15 @@ pub(crate) struct Passwords {
     admitted: Arc<Semaphore>,
 }
 
-/// The turn to hash: whoever holds it may look at the user's state and check a password without others in between.
+/// The turn to hash. A sign-in keeps it until a wrong password is counted: those who wait for theirs then see the count.
+#[derive(Clone)]
 pub(crate) struct Turn {
+    _permits: Arc<Permits>,
+}
+
+struct Permits {
     _admitted: tokio::sync::OwnedSemaphorePermit,
-    at_once: tokio::sync::OwnedSemaphorePermit,
+    _at_once: tokio::sync::OwnedSemaphorePermit,
 }
 
 impl Passwords {
@@ -64,8 +69,10 @@ impl Passwords {
             .await
             .map_err(Error::internal)?;
         Ok(Turn {
-            _admitted: admitted,
-            at_once,
+            _permits: Arc::new(Permits {
+                _admitted: admitted,
+                _at_once: at_once,
+            }),
         })
     }
 
@@ -87,13 +94,14 @@ impl Passwords {
     }
 
     /// Whether this is the password; without a hash (no such user) no, after the same time.
-    pub(crate) async fn verify(&self, turn: Turn, password: &str, hash: Option<&str>) -> Result<bool> {
+    pub(crate) async fn verify(&self, turn: &Turn, password: &str, hash: Option<&str>) -> Result<bool> {
         let password = Zeroizing::new(password.to_owned());
         let known = hash.is_some();
         let hash = hash.unwrap_or(NOBODY).to_owned();
+        let turn = turn.clone();
         self.threads
             .spawn_blocking(move || {
-                let _turn = turn.at_once;
+                let _turn = turn;
                 let right = Argon2::default()
                     .verify_password(password.as_bytes(), hash.as_str())
                     .is_ok();
@@ -151,7 +159,7 @@ mod tests {
             ("x", Some("not a hash"), false),
         ] {
             let turn = passwords.turn().await.unwrap();
-            assert_eq!(passwords.verify(turn, password, hash).await.unwrap(), expected);
+            assert_eq!(passwords.verify(&turn, password, hash).await.unwrap(), expected);
         }
     }
 

@@ -64,31 +64,34 @@ impl Engine {
         let turn = access.passwords().turn().await?;
         let found = self.store().sign_in(username).await?;
         let now = self.clock().now();
-        let (failed, locked_until) = match &found {
-            Some(user) => (user.failed_sign_ins, user.locked_until),
-            None => access.strangers().of(username),
+        let locked_until = match &found {
+            Some(user) => user.locked_until,
+            None => access.strangers().locked_until(username),
         };
         if let Some(until) = locked_until.filter(|until| *until > now) {
             return Err(locked(until.duration_since(now)));
         }
         let hash = found.as_ref().map(|user| user.password_hash.as_str());
-        let right = access.passwords().verify(turn, password, hash).await?;
-        match found {
+        let right = access.passwords().verify(&turn, password, hash).await?;
+        let answer = match found {
             Some(user) if right && user.active => self.open_session(&user, request_id).await,
             // A deactivated user's right password is answered like a wrong one, but does not count.
             Some(_) if right => Err(wrong()),
             found => {
-                let until = lock_until(&self.settings().gateway, failed + 1, now);
+                let settings = self.settings().gateway.clone();
+                let lock = move |failed| lock_until(&settings, failed, now);
                 match found {
                     Some(user) => {
-                        self.store().sign_in_failed(user.user_id, until).await?;
+                        let until = self.store().sign_in_failed(user.user_id, lock).await?;
                         tracing::warn!(user.id = %user.user_id, locked = until.is_some(), "wrong password");
                     }
-                    None => access.strangers().failed(username, until),
+                    None => access.strangers().failed(username, lock),
                 }
                 Err(wrong())
             }
-        }
+        };
+        drop(turn);
+        answer
     }
 
     async fn open_session(&self, user: &SignIn, request_id: Option<String>) -> Result<SignedIn> {
@@ -118,15 +121,16 @@ impl Engine {
 }
 
 impl Strangers {
-    fn of(&self, username: &str) -> (u32, Option<Timestamp>) {
+    fn locked_until(&self, username: &str) -> Option<Timestamp> {
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        counts.get(&username.to_lowercase()).copied().unwrap_or_default()
+        counts.get(&username.to_lowercase()).and_then(|(_, until)| *until)
     }
 
-    fn failed(&self, username: &str, locked_until: Option<Timestamp>) {
+    fn failed(&self, username: &str, lock: impl FnOnce(u32) -> Option<Timestamp>) {
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        let entry = counts.get_or_insert_mut(username.to_lowercase(), Default::default);
-        *entry = (entry.0.saturating_add(1), locked_until);
+        let (failed, until) = counts.get_or_insert_mut(username.to_lowercase(), Default::default);
+        *failed = failed.saturating_add(1);
+        *until = lock(*failed);
     }
 }
 

@@ -194,21 +194,34 @@ impl Store {
         .await
     }
 
-    /// Counts a wrong password; `locked_until` if that locks the user.
-    pub async fn sign_in_failed(&self, user_id: UserId, locked_until: Option<Timestamp>) -> Result<()> {
+    /// Counts a wrong password; `lock` says until when that many in a row lock the user. Gives the end of the lock back.
+    pub async fn sign_in_failed<F>(&self, user_id: UserId, lock: F) -> Result<Option<Timestamp>>
+    where
+        F: FnOnce(u32) -> Option<Timestamp> + Send + 'static,
+    {
         self.write(move |transaction| {
             Box::pin(async move {
-                let mut update = user::Entity::update_many()
+                let of_user = user::Column::Id.eq(user_id.uuid());
+                user::Entity::update_many()
                     .col_expr(
                         user::Column::FailedSignIns,
                         Expr::col(user::Column::FailedSignIns).add(1),
                     )
-                    .filter(user::Column::Id.eq(user_id.uuid()));
+                    .filter(of_user.clone())
+                    .exec(transaction)
+                    .await?;
+                // Read back within the transaction: of two wrong passwords at once, one sees the other.
+                let row = user::Entity::find().filter(of_user.clone()).one(transaction).await?;
+                let failed = row.map_or(0, |row| row.failed_sign_ins);
+                let locked_until = lock(u32::try_from(failed).unwrap_or(0));
                 if let Some(until) = locked_until {
-                    update = update.col_expr(user::Column::LockedUntil, Expr::value(until.as_microsecond()));
+                    user::Entity::update_many()
+                        .col_expr(user::Column::LockedUntil, Expr::value(until.as_microsecond()))
+                        .filter(of_user)
+                        .exec(transaction)
+                        .await?;
                 }
-                update.exec(transaction).await?;
-                Ok(())
+                Ok(locked_until)
             })
         })
         .await

@@ -3,12 +3,14 @@
 #![allow(missing_docs)]
 
 mod call_apis;
+mod clients;
 mod engine;
 mod gateway;
 mod http;
 mod http_auth;
 mod http_redirect;
 mod http_refresh;
+mod identity;
 mod inspection;
 mod script;
 mod store;
