@@ -14,9 +14,6 @@ impl MigrationTrait for Migration {
         for create in [call_api(), call_api_state(), run(), run_body()] {
             create.run(manager).await?;
         }
-        // Runs that a crash cut are looked for at each start: few rows, found without reading the history.
-        let unfinished = "CREATE INDEX run_unfinished ON run (owner_id) WHERE finished_at IS NULL";
-        manager.get_connection().execute_unprepared(unfinished).await?;
         Ok(())
     }
 
@@ -57,6 +54,7 @@ fn call_api() -> table::Create {
             "active",
             &[
                 "id",
+                "active",
                 "tenant_id",
                 "shard",
                 "version",
@@ -110,6 +108,7 @@ fn run() -> table::Create {
         .required("skipped", Kind::BigInt)
         .optional("duration_ms", Kind::BigInt)
         .optional("error", Kind::Text)
+        // Runs that a crash cut are looked for at each start: few rows, found without reading the history.
         .partial_index("running", &["owner_id", "due_at"], "finished_at IS NULL")
         .clustered()
 }

@@ -210,3 +210,9 @@ impl Ledger {
         }
     }
 }
+
+/// The texts for three rows of the look-up of transactions and of the update of states, for tests of their plans.
+#[cfg(test)]
+pub(super) fn sqlite_texts() -> [String; 2] {
+    [&transactions::FIND_SQLITE, &states::UPDATE].map(|shape| rows::text(sea_orm::DbBackend::Sqlite, shape, 3))
+}

@@ -467,6 +467,8 @@ pub(crate) fn without_password(address: &str) -> String {
 }
 
 #[cfg(test)]
+mod plan_tests;
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::settings::Settings;

@@ -232,15 +232,16 @@ fn first_id_at(at: Timestamp) -> Uuid {
     Uuid::from_u128(milliseconds << 80)
 }
 
-const RUNS: &str = "DELETE FROM run WHERE id IN \
+pub(super) const RUNS: &str = "DELETE FROM run WHERE id IN \
      (SELECT id FROM run WHERE id < $1 AND finished_at IS NOT NULL ORDER BY id LIMIT $2)";
-const BODIES: &str = "DELETE FROM run_body WHERE run_id IN \
+pub(super) const BODIES: &str = "DELETE FROM run_body WHERE run_id IN \
      (SELECT run_id FROM run_body WHERE run_id < $1 ORDER BY run_id LIMIT $2)";
-const AUDIT: &str = "DELETE FROM audit_log WHERE id IN (SELECT id FROM audit_log WHERE id < $1 ORDER BY id LIMIT $2)";
-const IDEMPOTENCY_KEYS: &str = "DELETE FROM idempotency_key WHERE (tenant_id, user_id, \"key\") IN \
+pub(super) const AUDIT: &str =
+    "DELETE FROM audit_log WHERE id IN (SELECT id FROM audit_log WHERE id < $1 ORDER BY id LIMIT $2)";
+pub(super) const IDEMPOTENCY_KEYS: &str = "DELETE FROM idempotency_key WHERE (tenant_id, user_id, \"key\") IN \
      (SELECT tenant_id, user_id, \"key\" FROM idempotency_key WHERE created_at < $1 ORDER BY created_at LIMIT $2)";
 const TOKENS: &str = "DELETE FROM api_token WHERE id IN (SELECT id FROM api_token WHERE expires_at < $1 LIMIT $2)";
 /// One that was committed or discarded is as old as that.
-const WINDOW: &str = "SELECT id, CASE WHEN data IS NOT NULL AND status <> 0 AND COALESCE(committed_at, created_at) < $4 \
+pub(super) const WINDOW: &str = "SELECT id, CASE WHEN data IS NOT NULL AND status <> 0 AND COALESCE(committed_at, created_at) < $4 \
      THEN 1 ELSE 0 END AS due \
      FROM transactions WHERE tenant_id = $1 AND id > $2 AND id < $3 ORDER BY id LIMIT $5";

@@ -11,7 +11,7 @@ use super::{
 use crate::store::Result;
 
 /// Column 5 is null where no run is to be shown as the last one, column 12 where the scripts' state stays.
-const UPDATE: Shape = Shape {
+pub(super) const UPDATE: Shape = Shape {
     name: "update states",
     before: "UPDATE call_api_state SET next_due_at = v.column2, run_count = v.column3, failures = v.column4, \
              last_run_id = COALESCE(v.column5, last_run_id), \

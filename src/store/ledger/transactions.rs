@@ -16,7 +16,7 @@ use crate::{
     store::{Error, Result},
 };
 
-const FIND_SQLITE: Shape = Shape {
+pub(super) const FIND_SQLITE: Shape = Shape {
     name: "find transactions",
     before: "SELECT group_concat(v.column1) AS numbers FROM (VALUES ",
     columns: 2,
