@@ -23,7 +23,10 @@ use super::{FENCE_LOCK, LEASE_SECONDS, OWNER_LOCK, RENEW_SECONDS, refused};
 use crate::{
     clock::Clock,
     settings,
-    store::{Error, Result, cannot_open, postgres_options},
+    store::{
+        Error, Result,
+        connect::{cannot_open, postgres_options},
+    },
 };
 
 /// How long to wait for the lock of an owner that may just be ending, as PostgreSQL writes it.
@@ -44,7 +47,7 @@ pub(super) struct Held {
 
 /// Takes all shards, or says who has them.
 pub(super) async fn take(settings: &settings::Database, node_id: Uuid) -> Result<Held> {
-    let mut options = postgres_options(settings, 1);
+    let mut options = postgres_options(settings, 1, &[]);
     options
         .min_connections(1)
         .max_lifetime(None::<Duration>)
