@@ -2,7 +2,11 @@
 
 use std::process::ExitCode;
 
-use orrery::{clock::Clock, settings::Settings, store::Store};
+use orrery::{
+    clock::Clock,
+    settings::Settings,
+    store::{Store, purge::PurgeRules},
+};
 
 use super::{Failure, Outcome, SettingsFiles, block_on};
 
@@ -35,7 +39,20 @@ pub fn purge(files: &SettingsFiles) -> Outcome {
     let settings = files.load()?;
     block_on(async {
         let store = open(&settings).await?;
+        let purged = store
+            .purge(&PurgeRules::from_settings(&settings), Clock::system().now())
+            .await;
         store.close().await?;
-        Err(Failure::new("purge is not there yet."))
+        let purged = purged?;
+        println!(
+            "Removed: {} runs, {} samples and logs, the data of {} transactions, {} audit rows, {} kept answers, {} expired tokens.",
+            purged.runs,
+            purged.bodies,
+            purged.transactions_erased,
+            purged.audit,
+            purged.idempotency_keys,
+            purged.tokens
+        );
+        Ok(ExitCode::SUCCESS)
     })
 }

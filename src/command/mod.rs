@@ -6,8 +6,8 @@
 mod check;
 mod database;
 mod failure;
-mod password;
-mod serve;
+pub mod password;
+pub mod serve;
 mod user;
 
 use std::{path::PathBuf, process::ExitCode};
@@ -48,6 +48,13 @@ enum Command {
     /// Start the engine and its HTTP API, until SIGTERM or Ctrl-C
     #[command(after_help = serve::HELP)]
     Serve(SettingsFiles),
+    /// Look around: the engine in a fresh directory with a sample shop and an active call
+    #[command(after_help = crate::demo::HELP)]
+    Demo {
+        /// End after so many runs, with a summary; the directory is removed
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=100_000))]
+        runs: Option<u64>,
+    },
     /// Bring the database to the version of this program
     ///
     /// `serve` does this too; use `migrate` to do it apart, before a new version is started. It can be repeated.
@@ -88,6 +95,7 @@ impl SettingsFiles {
 pub fn run() -> ExitCode {
     let outcome = match CommandLine::parse().command {
         Command::Serve(files) => serve::run(&files),
+        Command::Demo { runs } => crate::demo::run(runs),
         Command::Migrate(files) => database::migrate(&files),
         Command::Check(files) => check::run(&files),
         Command::Purge(files) => database::purge(&files),

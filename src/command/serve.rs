@@ -7,8 +7,8 @@ use std::{
     time::Duration,
 };
 
-use actix_web::{App, HttpServer, dev::ServerHandle};
-use orrery::{Engine, clock::Clock, settings::Settings};
+use actix_web::dev::ServerHandle;
+use orrery::{Engine, Settings, clock::Clock, gateway};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{Failure, Outcome, SettingsFiles, block_on};
@@ -27,10 +27,8 @@ Examples:
   orrery serve --settings base.toml --settings secrets.toml
   ORRERY__DATABASE__URL=postgres://orrery:secret@db/orrery orrery serve";
 
-/// How long requests that are being answered may take once the end has begun, seconds.
-const REQUESTS_END_SECONDS: u64 = 1;
-/// An idle connection is kept so long.
-const KEEP_ALIVE: Duration = Duration::from_secs(75);
+/// How long the end waits for requests that are being answered before it drains the engine; event streams never end.
+const REQUESTS_END: Duration = Duration::from_secs(1);
 /// Signals so soon after the first are the same wish.
 const ECHO: Duration = Duration::from_millis(300);
 /// What a process that was told twice to stop ends with.
@@ -60,10 +58,16 @@ pub fn run(files: &SettingsFiles) -> Outcome {
         let listener = bind(&settings.server.host, settings.server.port)?;
         let server = Server::start(settings, listener).await?;
         server.announce();
-        signals.next().await;
+        let lost = tokio::select! {
+            () = signals.next() => None,
+            why = server.engine.lease_lost() => Some(why),
+        };
         tracing::info!("stopping: no more requests, running work is let finish");
         server.stop().await;
-        Ok(ExitCode::SUCCESS)
+        match lost {
+            None => Ok(ExitCode::SUCCESS),
+            Some(why) => Err(Failure::new(why)),
+        }
     })
 }
 
@@ -89,21 +93,8 @@ impl Server {
         let address = listener.local_addr()?;
         // Links in answers name the port that was really chosen.
         settings.server.port = address.port();
-        let request_timeout = Duration::from_millis(settings.server.request_timeout_ms);
-        let workers = settings.server.workers;
         let engine = Engine::start(settings).await?;
-        let mounted = engine.clone();
-        let server = HttpServer::new(move || {
-            let engine = mounted.clone();
-            App::new().configure(move |config| engine.configure(config))
-        })
-        .workers(workers)
-        .disable_signals()
-        .keep_alive(KEEP_ALIVE)
-        .client_request_timeout(request_timeout)
-        .shutdown_timeout(REQUESTS_END_SECONDS)
-        .listen(listener)?
-        .run();
+        let server = gateway::serve(&engine, listener)?;
         let handle = server.handle();
         actix_rt::spawn(server);
         Ok(Self {
@@ -136,7 +127,8 @@ impl Server {
     pub async fn stop(self) {
         let grace = Duration::from_millis(self.engine.settings().engine.drain_ms);
         let end = async {
-            self.handle.stop(true).await;
+            // What is not answered by then is answered while the engine drains.
+            let _ = tokio::time::timeout(REQUESTS_END, self.handle.stop(true)).await;
             self.engine.shutdown(grace).await
         };
         tokio::select! {

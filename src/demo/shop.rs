@@ -72,9 +72,9 @@ impl Shop {
         Ok(Self { address, state, handle })
     }
 
-    /// How many different orders it has shown.
-    pub fn orders_served(&self) -> usize {
-        self.state.served().len()
+    /// The numbers of all orders that it has shown.
+    pub fn orders_served(&self) -> BTreeSet<u64> {
+        self.state.served().clone()
     }
 
     /// Closes it.

@@ -1,6 +1,6 @@
 //! What an operator does at the command line without an engine: users of a database that a running engine may be using too.
 
-use super::{caller::Caller, identity, password};
+use super::{Engine, caller::Caller, identity, password};
 use crate::{
     domain::ids::{GroupId, TenantId},
     error::{Code, Error, Result},
@@ -15,6 +15,20 @@ use crate::{
 
 /// Rows that are read at a time.
 const PAGE_ROWS: u64 = 200;
+
+impl Engine {
+    /// A caller with every right in the tenant of this company id ([`identity::FIRST_COMPANY_ID`] where there is only one): what
+    /// a host app passes to the services.
+    ///
+    /// # Errors
+    /// There is no such tenant.
+    pub async fn caller(&self, company_id: &str) -> Result<Caller> {
+        let tenant = self.store().tenant_by_company_id(company_id).await?;
+        tenant
+            .map(|tenant| Caller::embedded(tenant.id))
+            .ok_or_else(|| Error::not_found("company", company_id))
+    }
+}
 
 /// Works on users. A running engine notices a change within five seconds.
 pub struct Operator {
@@ -67,7 +81,7 @@ impl Operator {
         user.group_ids = group_ids;
         let hash = self.hash(password).await?;
         let audit = Caller::embedded(tenant.id).audit(
-            "create",
+            "user.create",
             "user",
             user.id,
             None,
@@ -101,7 +115,7 @@ impl Operator {
         user.version += 1;
         user.updated_at = self.store.clock().now();
         let after = serde_json::json!({"password": "set", "by": "command line"});
-        let audit = Caller::embedded(tenant.id).audit("update", "user", user.id, None, Some(after));
+        let audit = Caller::embedded(tenant.id).audit("user.password", "user", user.id, None, Some(after));
         Ok(self.store.update_user(user, Some(hash), audit).await?)
     }
 

@@ -4,6 +4,7 @@
 
 mod call_apis;
 mod clients;
+mod commands;
 mod engine;
 mod gateway;
 mod http;
@@ -12,6 +13,7 @@ mod http_redirect;
 mod http_refresh;
 mod identity;
 mod inspection;
+mod readme;
 mod script;
 mod store;
 mod supervision;

@@ -126,6 +126,25 @@ fn every_curl_line_of_the_readme_works() {
     assert_eq!(demo.terminate(), Some(0));
 }
 
+/// The one in src/lib.rs is compiled by `cargo test`.
+#[test]
+fn the_embedding_is_the_one_that_is_compiled() {
+    let root = env!("CARGO_MANIFEST_DIR");
+    let readme = std::fs::read_to_string(format!("{root}/README.md")).unwrap();
+    let library = std::fs::read_to_string(format!("{root}/src/lib.rs")).unwrap();
+    let block = readme
+        .split("```rust\n")
+        .nth(1)
+        .and_then(|rest| rest.split("```").next())
+        .unwrap();
+    let lines = library.lines().filter_map(|line| line.strip_prefix("//!"));
+    let docs: Vec<&str> = lines.map(|line| line.strip_prefix(' ').unwrap_or(line)).collect();
+    assert!(
+        docs.join("\n").contains(block.trim_end()),
+        "README.md and src/lib.rs differ:\n{block}"
+    );
+}
+
 #[test]
 fn blocks_are_found_with_what_they_show() {
     let found = blocks(

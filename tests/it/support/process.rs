@@ -44,7 +44,7 @@ fn command(args: &[&str], variables: &[(&str, &str)]) -> Command {
     command
 }
 
-/// Runs a command to its end.
+/// Runs a command to its end, which has to come in time.
 pub fn orrery(args: &[&str], variables: &[(&str, &str)], input: &str) -> Finished {
     let mut child = command(args, variables)
         .stdin(Stdio::piped())
@@ -52,13 +52,27 @@ pub fn orrery(args: &[&str], variables: &[(&str, &str)], input: &str) -> Finishe
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
-    let output = child.wait_with_output().unwrap();
+    // A command that does not read its input closes the pipe; that is no failure.
+    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+    let pid = child.id();
+    let (sender, end) = channel();
+    thread::spawn(move || sender.send(child.wait_with_output().unwrap()));
+    let Ok(output) = end.recv_timeout(PATIENCE) else {
+        kill("KILL", pid);
+        panic!("orrery {args:?} does not end; {:?}", end.recv_timeout(PATIENCE));
+    };
     Finished {
         code: output.status.code(),
         stdout: String::from_utf8(output.stdout).unwrap(),
         stderr: String::from_utf8(output.stderr).unwrap(),
     }
+}
+
+fn kill(signal: &str, pid: u32) -> bool {
+    let sent = Command::new("sh")
+        .args(["-c", &format!("kill -{signal} {pid}")])
+        .status();
+    sent.is_ok_and(|status| status.success())
 }
 
 impl Orrery {
@@ -120,10 +134,7 @@ impl Orrery {
 
     /// Sends a signal, as `TERM`.
     pub fn signal(&self, name: &str) {
-        let sent = Command::new("sh")
-            .args(["-c", &format!("kill -{name} {}", self.pid)])
-            .status();
-        assert!(sent.unwrap().success());
+        assert!(kill(name, self.pid));
     }
 
     /// Asks it to end and waits until it has.
@@ -147,9 +158,7 @@ impl Orrery {
 impl Drop for Orrery {
     fn drop(&mut self) {
         if !self.ended && self.end.try_recv().is_err() {
-            let _ = Command::new("sh")
-                .args(["-c", &format!("kill -KILL {}", self.pid)])
-                .status();
+            kill("KILL", self.pid);
             let _ = self.end.recv_timeout(PATIENCE);
         }
     }
