@@ -84,7 +84,8 @@ fn help_says_what_there_is() {
 
 #[test]
 fn bad_settings_are_named() {
-    let serve = |name: &str, value: &str| orrery(&["serve"], &[(name, value)], "");
+    let directory = tempfile::tempdir().unwrap();
+    let serve = |name: &'static str, value: &str| run(&["serve"], &with(fresh(directory.path()), &[(name, value)]), "");
     refused(
         &serve("ORRERY__SCRIPT__WALL_MS", "1"),
         &["script.wall_ms is 1", "between 10 and 60000"],

@@ -1,3 +1,5 @@
+//! Tests of the store of call API definitions.
+
 use super::*;
 use crate::{clock::Clock, settings::Settings, store::audit};
 
