@@ -100,7 +100,7 @@ pub struct Error {
     /// Which step of a test failed (`url_script`, `connect`, ...).
     pub step: Option<&'static str>,
     /// More members for the problem document (a JSON object), for example a script error.
-    pub details: Option<serde_json::Value>,
+    pub details: Option<Box<serde_json::Value>>,
     // Arc: the gateway's outer layer takes a copy of an error that a response only lends out.
     source: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
@@ -175,7 +175,7 @@ impl Error {
 
     /// Adds members for the problem document.
     pub fn with_details(mut self, details: serde_json::Value) -> Self {
-        self.details = Some(details);
+        self.details = Some(Box::new(details));
         self
     }
 

@@ -11,7 +11,6 @@ use prometheus::{
 const SECONDS: &[f64] = &[
     0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0,
 ];
-/// Buckets of the ledger's batches, entries.
 
 /// The instruments of one engine. Cheap to clone.
 #[derive(Clone, Debug)]

@@ -55,11 +55,9 @@ pub(super) async fn admit<B: MessageBody + 'static>(
 /// [`Code::Unauthorized`], [`Code::Forbidden`].
 pub async fn caller(engine: &Engine, request: &HttpRequest) -> Result<Caller> {
     let token = bearer(request)?;
-    let company_id = match request.headers().get(COMPANY_ID) {
-        // What no header text can hold is no company's id either.
-        Some(value) => Some(value.to_str().unwrap_or_default().trim()),
-        None => None,
-    };
+    // What no header text can hold is no company's id either.
+    let company_id = request.headers().get(COMPANY_ID);
+    let company_id = company_id.map(|value| value.to_str().unwrap_or_default().trim());
     let identity = engine.access().identity();
     identity.authenticate(token, company_id, RequestId::of(request)).await
 }

@@ -6,7 +6,7 @@ use actix_web::{
     Error as WebError, HttpResponse,
     body::{BoxBody, MessageBody},
     dev::{ServiceRequest, ServiceResponse},
-    http::header,
+    http::{Method, header},
     middleware::Next,
     web,
 };
@@ -60,7 +60,7 @@ pub(super) async fn outer<B: MessageBody + 'static>(
         return Err(Error::internal("the engine is not in the app's data").into());
     };
     let started = engine.clock().monotonic();
-    let method = request.method().clone();
+    let method = method_label(request.method());
     let place = Place {
         instance: Some(request.path().to_owned()),
         request_id: Some(RequestId::assign(&request, engine.clock())),
@@ -87,11 +87,11 @@ pub(super) async fn outer<B: MessageBody + 'static>(
     let metrics = engine.metrics();
     metrics
         .requests
-        .with_label_values(&[method.as_str(), &route, status.as_str()])
+        .with_label_values(&[method, &route, status.as_str()])
         .inc();
     metrics
         .request_seconds
-        .with_label_values(&[method.as_str(), &route])
+        .with_label_values(&[method, &route])
         .observe(seconds);
     tracing::debug!(
         http.status = status.as_u16(),
@@ -100,6 +100,20 @@ pub(super) async fn outer<B: MessageBody + 'static>(
         "request answered"
     );
     result
+}
+
+/// Methods are made up by clients; labels must not be.
+fn method_label(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::HEAD => "HEAD",
+        Method::OPTIONS => "OPTIONS",
+        _ => "other",
+    }
 }
 
 /// Turns whatever went wrong below into a problem document, and adds the headers of every answer.

@@ -67,7 +67,7 @@ pub fn render(error: &Error, place: &Place) -> HttpResponse<BoxBody> {
 #[must_use]
 pub fn document(error: &Error, place: &Place) -> Value {
     let status = status_of(error.code);
-    let mut members = match &error.details {
+    let mut members = match error.details.as_deref() {
         Some(Value::Object(details)) => details.clone(),
         _ => Map::new(),
     };

@@ -1,8 +1,14 @@
 //! What every route has in common: problems, request ids, limits, versions, idempotency, headers, health, documentation.
 
+use std::time::Duration;
+
+use orrery::clock::Clock;
 use serde_json::json;
 
-use crate::support::engine::{Api, TestEngine};
+use crate::support::{
+    engine::{Api, TestEngine},
+    postgres::for_each_database,
+};
 
 #[tokio::test]
 async fn everything_that_goes_wrong_is_a_problem_document() {
@@ -240,6 +246,50 @@ async fn a_refusal_is_repeated_as_it_was() {
     assert_eq!(again.body, first.body);
     assert_eq!(again.header("content-type"), Some("application/problem+json"));
     assert_eq!(first.json["requestId"].as_str(), first.header("x-request-id"));
+}
+
+#[tokio::test]
+async fn a_key_that_a_crash_left_behind_becomes_free() {
+    use orrery::store::idempotency::{Answer, Begun, Key};
+
+    for_each_database(|url| async move {
+        let mut start = TestEngine::prepare();
+        let (clock, time) = Clock::manual("2026-01-01T00:00:00Z".parse().unwrap());
+        (start.clock, start.settings.database.url) = (clock, url);
+        let test = start.start().await;
+        let me = test.api.get("/api/v1/me").await.json;
+        let id = |value: &serde_json::Value| value["id"].as_str().unwrap().parse::<uuid::Uuid>().unwrap();
+        let key = Key {
+            tenant_id: id(&me["tenant"]).into(),
+            user_id: id(&me["user"]).into(),
+            key: "lost".to_owned(),
+        };
+        let store = test.engine.store();
+        let begin = |hash: u8| store.begin_idempotent(key.clone(), [hash; 32]);
+        assert_eq!(begin(1).await.unwrap(), Begun::Run);
+        assert_eq!(begin(1).await.unwrap(), Begun::Running);
+        let api = test.api.with("idempotency-key", "lost");
+        let body = json!({"name": "A", "rights": []});
+        let other = api.post("/api/v1/groups", &body).await;
+        assert_eq!((other.status, other.code()), (422, "idempotency_mismatch"));
+        time.advance(Duration::from_secs(61));
+        api.post("/api/v1/groups", &body).await.expect(201);
+        let again = api.post("/api/v1/groups", &body).await.expect(201);
+        assert_eq!(again.header("idempotency-replayed"), Some("true"));
+        // A day later the answer is gone and the key is free.
+        time.advance(Duration::from_secs(86_401));
+        assert_eq!(begin(2).await.unwrap(), Begun::Run);
+        let answer = Answer {
+            status: 204,
+            headers: "{}".to_owned(),
+            body: vec![1],
+        };
+        store.keep_answer(key.clone(), answer.clone()).await.unwrap();
+        assert_eq!(begin(2).await.unwrap(), Begun::Answered(answer));
+        store.free_key(key.clone()).await.unwrap();
+        assert_eq!(begin(3).await.unwrap(), Begun::Run);
+    })
+    .await;
 }
 
 #[tokio::test]
