@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::{
-    actors::{api_call::run::settle_and_commit_interrupted, services::Services},
+    actors::{api_call::commit::settle_and_commit_interrupted, services::Services},
     domain::{
         call_api::OnInterrupted,
         call_state::{Next, Trigger},

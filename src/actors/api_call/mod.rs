@@ -2,6 +2,7 @@
 
 pub mod actor;
 pub mod boot;
+mod commit;
 pub mod messages;
 pub mod prepared;
 pub mod run;
