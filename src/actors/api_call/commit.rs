@@ -17,7 +17,7 @@ use crate::{
         services::Services,
     },
     domain::{
-        call_api::{OnHttpError, OnScriptError},
+        call_api::{CallApiDefinition, OnHttpError, OnScriptError},
         call_state::{Next, Trigger},
         ids::{CallApiId, UserId},
         outcome::Outcome,
@@ -43,24 +43,7 @@ pub(super) async fn commit(
     job.progress.at(5);
     let now = job.services.clock.now();
     let definition = call.as_ref().map(|call| &call.definition);
-    let situation = Situation {
-        schedule: &job.schedule,
-        active: job.active,
-        due_at: job.due_at,
-        trigger: job.trigger,
-        next: job.next,
-        catch_up_until: job.catch_up_until,
-        failures: job.failures,
-        overlap: job.overlap,
-        on_script_error: definition
-            .map(|definition| definition.on_script_error)
-            .unwrap_or_default(),
-        on_http_error: definition
-            .map(|definition| definition.on_http_error)
-            .unwrap_or_default(),
-        failures_before_deactivation: definition.and_then(|definition| definition.failures_before_deactivation),
-        seed: job.call_api_id.uuid().as_u64_pair().1,
-    };
+    let situation = situation(&job, definition);
     let settled = settle(&done.ended, &situation, now);
     let duration_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     let kept = keeps_sample(&job, &settled).then(|| {
@@ -115,6 +98,27 @@ pub(super) async fn commit(
         announce(&job, &report);
     }
     report
+}
+
+fn situation<'a>(job: &'a RunJob, definition: Option<&CallApiDefinition>) -> Situation<'a> {
+    Situation {
+        schedule: &job.schedule,
+        active: job.active,
+        due_at: job.due_at,
+        trigger: job.trigger,
+        next: job.next,
+        catch_up_until: job.catch_up_until,
+        failures: job.failures,
+        overlap: job.overlap,
+        on_script_error: definition
+            .map(|definition| definition.on_script_error)
+            .unwrap_or_default(),
+        on_http_error: definition
+            .map(|definition| definition.on_http_error)
+            .unwrap_or_default(),
+        failures_before_deactivation: definition.and_then(|definition| definition.failures_before_deactivation),
+        seed: job.call_api_id.uuid().as_u64_pair().1,
+    }
 }
 
 fn keeps_sample(job: &RunJob, settled: &Settled) -> bool {
