@@ -9,6 +9,7 @@ use utoipa::IntoParams;
 use uuid::Uuid;
 
 use super::{
+    dto::run_schema::ActorSchema,
     json::Query,
     page::{self, List},
 };
@@ -40,23 +41,39 @@ pub(super) fn routes(config: &mut ServiceConfig) {
         .service(web::resource("/actors/{kind}/{id}/restart").route(web::post().to(restart)));
 }
 
-async fn list(caller: Caller, engine: web::Data<Engine>, query: Query<ListQuery>) -> Result<HttpResponse> {
+/// The actors of the tenant, and the registry.
+#[utoipa::path(get, path = "/api/v1/actors", tag = "inspection", params(ListQuery), responses((status = 200, body = List<ActorSchema>)))]
+pub(super) async fn list(caller: Caller, engine: web::Data<Engine>, query: Query<ListQuery>) -> Result<HttpResponse> {
     let query = query.0;
     let page = page::page(query.limit, query.cursor)?;
     let paged = engine.actors().list(&caller, query.kind, query.phase, page).await?;
     Ok(HttpResponse::Ok().json(List::of(paged, |actor| actor)))
 }
 
-async fn summary(caller: Caller, engine: web::Data<Engine>) -> Result<HttpResponse> {
+/// Counts by kind and phase.
+#[utoipa::path(get, path = "/api/v1/actors/summary", tag = "inspection", responses((status = 200, body = Object)))]
+pub(super) async fn summary(caller: Caller, engine: web::Data<Engine>) -> Result<HttpResponse> {
     Ok(HttpResponse::Ok().json(engine.actors().summary(&caller).await?))
 }
 
-async fn get(caller: Caller, engine: web::Data<Engine>, path: web::Path<(String, String)>) -> Result<HttpResponse> {
+/// One actor.
+#[utoipa::path(get, path = "/api/v1/actors/{kind}/{id}", tag = "inspection", params(("kind" = String, Path), ("id" = uuid::Uuid, Path)), responses((status = 200, body = ActorSchema)))]
+pub(super) async fn get(
+    caller: Caller,
+    engine: web::Data<Engine>,
+    path: web::Path<(String, String)>,
+) -> Result<HttpResponse> {
     let (kind, id) = which(path)?;
     Ok(HttpResponse::Ok().json(engine.actors().get(&caller, &kind, id).await?))
 }
 
-async fn restart(caller: Caller, engine: web::Data<Engine>, path: web::Path<(String, String)>) -> Result<HttpResponse> {
+/// Ends an actor, after the run that is going, and starts it anew from its row.
+#[utoipa::path(post, path = "/api/v1/actors/{kind}/{id}/restart", tag = "inspection", params(("kind" = String, Path), ("id" = uuid::Uuid, Path)), responses((status = 202)))]
+pub(super) async fn restart(
+    caller: Caller,
+    engine: web::Data<Engine>,
+    path: web::Path<(String, String)>,
+) -> Result<HttpResponse> {
     let (kind, id) = which(path)?;
     engine.actors().restart(&caller, &kind, id).await?;
     Ok(HttpResponse::Accepted().finish())

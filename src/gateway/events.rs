@@ -16,7 +16,9 @@ pub(super) fn routes(config: &mut ServiceConfig) {
     config.service(web::resource("/events").route(web::get().to(events)));
 }
 
-async fn events(caller: Caller, engine: web::Data<Engine>, request: HttpRequest) -> Result<HttpResponse> {
+/// What happens in the tenant, as server-sent events; `Last-Event-ID` resumes.
+#[utoipa::path(get, path = "/api/v1/events", tag = "inspection", params(("Last-Event-ID" = Option<u64>, Header)), responses((status = 200, body = String, content_type = "text/event-stream")))]
+pub(super) async fn events(caller: Caller, engine: web::Data<Engine>, request: HttpRequest) -> Result<HttpResponse> {
     let last_event_id = request
         .headers()
         .get("Last-Event-ID")

@@ -51,6 +51,35 @@ use super::problem;
         super::clients::patch,
         super::clients::delete,
         super::clients::check,
+        super::call_apis::list,
+        super::call_apis::create,
+        super::call_apis::get,
+        super::call_apis::replace,
+        super::call_apis::patch,
+        super::call_apis::delete,
+        super::call_apis::activate,
+        super::call_apis::deactivate,
+        super::call_apis::run,
+        super::call_apis::preview_schedule,
+        super::test_call::test,
+        super::test_call::test_unsaved,
+        super::test_call::run_response,
+        super::test_call::run_response_unsaved,
+        super::runs::list,
+        super::runs::get,
+        super::transactions::list,
+        super::transactions::create,
+        super::transactions::get,
+        super::transactions::edit,
+        super::transactions::changes,
+        super::transactions::commit,
+        super::transactions::discard,
+        super::transactions::commit_many,
+        super::actors::list,
+        super::actors::summary,
+        super::actors::get,
+        super::actors::restart,
+        super::events::events,
         super::audit::list,
         super::health::live,
         super::health::ready,
@@ -89,6 +118,10 @@ impl Modify for Common {
                 &mut item.delete,
             ];
             for operation in operations.into_iter().flatten() {
+                // The handlers' names repeat themselves; with their tag they are unique, as OpenAPI wants them.
+                let tag = operation.tags.iter().flatten().next().map_or("", String::as_str);
+                let name = operation.operation_id.as_deref().unwrap_or_default();
+                operation.operation_id = Some(format!("{} {name}", tag.to_lowercase()).trim().replace([' ', '-'], "_"));
                 let responses = &mut operation.responses.responses;
                 responses.insert("default".to_owned(), RefOr::T(problem.clone()));
             }
@@ -140,14 +173,21 @@ mod tests {
     fn the_document_is_openapi_3_1_and_every_operation_tells_of_problems() {
         let document = serde_json::to_value(document()).unwrap();
         assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
+        let mut seen = std::collections::HashSet::new();
         for (path, item) in document["paths"].as_object().unwrap() {
             for (method, operation) in item.as_object().unwrap() {
                 assert!(
                     operation["responses"]["default"]["content"][problem::MEDIA_TYPE].is_object(),
                     "{method} {path}"
                 );
+                assert!(
+                    seen.insert(operation["operationId"].clone()),
+                    "{}",
+                    operation["operationId"]
+                );
             }
         }
         assert!(document["paths"]["/api/v1/users/{id}"]["patch"].is_object());
+        assert!(document["paths"]["/api/v1/call-apis/{id}/test/response"]["post"].is_object());
     }
 }

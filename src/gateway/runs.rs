@@ -6,6 +6,7 @@ use actix_web::{
 };
 
 use super::{
+    dto::run_schema::{RunDetailsSchema, RunSchema},
     json::{PathId, Query},
     page::{List, PageQuery},
 };
@@ -21,7 +22,9 @@ pub(super) fn routes(config: &mut ServiceConfig) {
         .service(web::resource("/runs/{id}").route(web::get().to(get)));
 }
 
-async fn list(
+/// The runs of a call API, newest first.
+#[utoipa::path(get, path = "/api/v1/call-apis/{id}/runs", tag = "runs", params(("id" = uuid::Uuid, Path), PageQuery), responses((status = 200, body = List<RunSchema>)))]
+pub(super) async fn list(
     caller: Caller,
     engine: web::Data<Engine>,
     id: PathId<CallApiId>,
@@ -32,6 +35,8 @@ async fn list(
     Ok(HttpResponse::Ok().json(List::of(paged, |run| run)))
 }
 
-async fn get(caller: Caller, engine: web::Data<Engine>, id: PathId<RunId>) -> Result<HttpResponse> {
+/// One run with logs, error, and samples of request and response.
+#[utoipa::path(get, path = "/api/v1/runs/{id}", tag = "runs", params(("id" = uuid::Uuid, Path)), responses((status = 200, body = RunDetailsSchema)))]
+pub(super) async fn get(caller: Caller, engine: web::Data<Engine>, id: PathId<RunId>) -> Result<HttpResponse> {
     Ok(HttpResponse::Ok().json(engine.runs().get(&caller, id.0).await?))
 }

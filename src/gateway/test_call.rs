@@ -7,7 +7,11 @@ use actix_web::{
 use serde_json::Value;
 
 use super::{
-    dto::call_apis::{SavedResponseBody, UnsavedResponseBody},
+    dto::{
+        call_api_schema::CallApiInputSchema,
+        call_apis::{SavedResponseBody, UnsavedResponseBody},
+        run_schema::{InterpretedSchema, TestedSchema},
+    },
     json::{Json, PathId},
 };
 use crate::{
@@ -24,18 +28,24 @@ pub(super) fn routes(config: &mut ServiceConfig) {
         .service(web::resource("/call-apis/{id}/test/response").route(web::post().to(run_response)));
 }
 
-async fn test(caller: Caller, engine: web::Data<Engine>, id: PathId<CallApiId>) -> Result<HttpResponse> {
+/// Test URL: sends the request once and shows what came back. A failure is a problem with `step`.
+#[utoipa::path(post, path = "/api/v1/call-apis/{id}/test", tag = "call APIs", params(("id" = uuid::Uuid, Path)), responses((status = 200, body = TestedSchema)))]
+pub(super) async fn test(caller: Caller, engine: web::Data<Engine>, id: PathId<CallApiId>) -> Result<HttpResponse> {
     let tested = engine.call_apis().test(&caller, id.0).await?;
     Ok(HttpResponse::Ok().json(tested))
 }
 
-async fn test_unsaved(caller: Caller, engine: web::Data<Engine>, body: Json<Value>) -> Result<HttpResponse> {
+/// Test URL of a definition that is not saved.
+#[utoipa::path(post, path = "/api/v1/call-apis/test", tag = "call APIs", request_body = CallApiInputSchema, responses((status = 200, body = TestedSchema)))]
+pub(super) async fn test_unsaved(caller: Caller, engine: web::Data<Engine>, body: Json<Value>) -> Result<HttpResponse> {
     let input = CallApiInput::from_shown_json(body.0)?;
     let tested = engine.call_apis().test_definition(&caller, input.definition).await?;
     Ok(HttpResponse::Ok().json(tested))
 }
 
-async fn run_response(
+/// Run response: runs the response script, or another in its place, on a response. Creates nothing.
+#[utoipa::path(post, path = "/api/v1/call-apis/{id}/test/response", tag = "call APIs", params(("id" = uuid::Uuid, Path)), request_body = SavedResponseBody, responses((status = 200, body = InterpretedSchema)))]
+pub(super) async fn run_response(
     caller: Caller,
     engine: web::Data<Engine>,
     id: PathId<CallApiId>,
@@ -53,7 +63,9 @@ async fn run_response(
     Ok(HttpResponse::Ok().json(done))
 }
 
-async fn run_response_unsaved(
+/// Run response of a definition that is not saved.
+#[utoipa::path(post, path = "/api/v1/call-apis/test/response", tag = "call APIs", request_body = UnsavedResponseBody, responses((status = 200, body = InterpretedSchema)))]
+pub(super) async fn run_response_unsaved(
     caller: Caller,
     engine: web::Data<Engine>,
     body: Json<UnsavedResponseBody>,

@@ -7,7 +7,10 @@ use actix_web::{
 use serde_json::json;
 
 use super::{
-    dto::transactions::{CommitBody, EditBody, ListQuery, NewBody},
+    dto::{
+        run_schema::{CommitResultsSchema, TransactionChangeSchema, TransactionSchema},
+        transactions::{CommitBody, EditBody, ListQuery, NewBody},
+    },
     etag::{self, IfMatch},
     json::{Json, PathId, Query},
     page::{List, PageQuery},
@@ -36,13 +39,17 @@ pub(super) fn routes(config: &mut ServiceConfig) {
         .service(web::resource("/transactions/{id}/discard").route(web::post().to(discard)));
 }
 
-async fn list(caller: Caller, engine: web::Data<Engine>, query: Query<ListQuery>) -> Result<HttpResponse> {
+/// Transactions, newest first.
+#[utoipa::path(get, path = "/api/v1/transactions", tag = "transactions", params(ListQuery), responses((status = 200, body = List<TransactionSchema>)))]
+pub(super) async fn list(caller: Caller, engine: web::Data<Engine>, query: Query<ListQuery>) -> Result<HttpResponse> {
     let (filter, page) = query.0.parts()?;
     let paged = engine.transactions().list(&caller, filter, page).await?;
     Ok(HttpResponse::Ok().json(List::of(paged, |item| item)))
 }
 
-async fn create(caller: Caller, engine: web::Data<Engine>, body: Json<NewBody>) -> Result<HttpResponse> {
+/// Makes a transaction by hand.
+#[utoipa::path(post, path = "/api/v1/transactions", tag = "transactions", request_body = NewBody, responses((status = 201, body = TransactionSchema)))]
+pub(super) async fn create(caller: Caller, engine: web::Data<Engine>, body: Json<NewBody>) -> Result<HttpResponse> {
     let new = NewByHand {
         identifier: body.0.identifier,
         data: body.0.data,
@@ -53,12 +60,16 @@ async fn create(caller: Caller, engine: web::Data<Engine>, body: Json<NewBody>) 
     Ok(etag::created(&location, created.version, &created))
 }
 
-async fn get(caller: Caller, engine: web::Data<Engine>, id: PathId<TransactionId>) -> Result<HttpResponse> {
+/// One transaction.
+#[utoipa::path(get, path = "/api/v1/transactions/{id}", tag = "transactions", params(("id" = uuid::Uuid, Path)), responses((status = 200, body = TransactionSchema)))]
+pub(super) async fn get(caller: Caller, engine: web::Data<Engine>, id: PathId<TransactionId>) -> Result<HttpResponse> {
     let found = engine.transactions().get(&caller, id.0).await?;
     Ok(etag::ok(found.version, &found))
 }
 
-async fn changes(
+/// Who changed what of a transaction, oldest first.
+#[utoipa::path(get, path = "/api/v1/transactions/{id}/changes", tag = "transactions", params(("id" = uuid::Uuid, Path), PageQuery), responses((status = 200, body = List<TransactionChangeSchema>)))]
+pub(super) async fn changes(
     caller: Caller,
     engine: web::Data<Engine>,
     id: PathId<TransactionId>,
@@ -69,7 +80,9 @@ async fn changes(
     Ok(HttpResponse::Ok().json(List::of(paged, |change| change)))
 }
 
-async fn edit(
+/// Applies a merge patch to the data of a transaction in preparation.
+#[utoipa::path(patch, path = "/api/v1/transactions/{id}", tag = "transactions", params(("id" = uuid::Uuid, Path)), request_body = EditBody, responses((status = 200, body = TransactionSchema)))]
+pub(super) async fn edit(
     caller: Caller,
     engine: web::Data<Engine>,
     id: PathId<TransactionId>,
@@ -83,7 +96,9 @@ async fn edit(
     Ok(etag::ok(edited.version, &edited))
 }
 
-async fn commit(
+/// Makes a transaction in preparation final.
+#[utoipa::path(post, path = "/api/v1/transactions/{id}/commit", tag = "transactions", params(("id" = uuid::Uuid, Path)), responses((status = 200, body = TransactionSchema)))]
+pub(super) async fn commit(
     caller: Caller,
     engine: web::Data<Engine>,
     id: PathId<TransactionId>,
@@ -93,7 +108,9 @@ async fn commit(
     Ok(etag::ok(committed.version, &committed))
 }
 
-async fn discard(
+/// Puts a transaction in preparation away.
+#[utoipa::path(post, path = "/api/v1/transactions/{id}/discard", tag = "transactions", params(("id" = uuid::Uuid, Path)), responses((status = 200, body = TransactionSchema)))]
+pub(super) async fn discard(
     caller: Caller,
     engine: web::Data<Engine>,
     id: PathId<TransactionId>,
@@ -103,7 +120,13 @@ async fn discard(
     Ok(etag::ok(discarded.version, &discarded))
 }
 
-async fn commit_many(caller: Caller, engine: web::Data<Engine>, body: Json<CommitBody>) -> Result<HttpResponse> {
+/// Commits up to 1,000 transactions; answers for each.
+#[utoipa::path(post, path = "/api/v1/transactions/commit", tag = "transactions", request_body = CommitBody, responses((status = 200, body = CommitResultsSchema)))]
+pub(super) async fn commit_many(
+    caller: Caller,
+    engine: web::Data<Engine>,
+    body: Json<CommitBody>,
+) -> Result<HttpResponse> {
     let results = engine.transactions().commit_many(&caller, body.0.ids).await?;
     Ok(HttpResponse::Ok().json(json!({ "items": results })))
 }

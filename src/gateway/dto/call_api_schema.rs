@@ -6,6 +6,8 @@ use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use crate::engine::call_apis::CallStatus;
+
 /// What a user says about a call API.
 #[derive(Serialize, ToSchema)]
 #[schema(as = CallApiInput)]
@@ -77,7 +79,7 @@ pub struct CallApiSchema {
     #[serde(flatten)]
     pub definition: CallApiInputSchema,
     /// Status.
-    pub status: crate::engine::call_apis::CallStatus,
+    pub status: CallStatus,
     /// Why the engine deactivated it.
     pub status_reason: Option<String>,
     /// The last run.
@@ -181,4 +183,40 @@ pub struct LastRunSchema {
     pub duration_ms: Option<i64>,
     /// What went wrong.
     pub error: Option<Value>,
+}
+
+/// A line of the overview.
+#[derive(Serialize, ToSchema)]
+#[schema(as = CallApiOverview)]
+#[serde(rename_all = "camelCase")]
+pub struct OverviewSchema {
+    id: Uuid,
+    name: String,
+    active: bool,
+    status: CallStatus,
+    status_reason: Option<String>,
+    frequency_seconds: Option<u32>,
+    schedule: Option<ScheduleSchema>,
+    method: MethodSchema,
+    /// A long script is cut.
+    url: UrlSchema,
+    preparation: bool,
+    run_as_user_id: Uuid,
+    client_id: Option<Uuid>,
+    last_run: Option<LastRunSchema>,
+    #[schema(format = DateTime)]
+    next_due_at: Option<String>,
+    created_by: Option<Uuid>,
+    #[schema(format = DateTime)]
+    updated_at: String,
+    version: i64,
+}
+
+/// Due times.
+#[derive(Serialize, ToSchema)]
+#[schema(as = DueTimes)]
+#[serde(rename_all = "camelCase")]
+pub struct DueTimesSchema {
+    #[schema(format = DateTime)]
+    due_times: Vec<String>,
 }

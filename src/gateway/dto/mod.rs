@@ -6,6 +6,7 @@ pub mod call_api_schema;
 pub mod call_apis;
 pub mod clients;
 pub mod identity;
+pub mod run_schema;
 pub mod tokens;
 pub mod transactions;
 
