@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt::Write;
+use std::vec::IntoIter;
 
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, Statement, Value, Values};
 
@@ -43,19 +44,24 @@ pub(super) struct Part {
 }
 
 impl Texts {
-    /// The statement for a part of `values`, which are all rows one after the other.
-    pub(super) fn statement(&mut self, backend: DbBackend, shape: &Shape, part: Part, values: &[Value]) -> Statement {
+    /// The statement for a part of the rows, whose values are the next of `values`. They are moved: copies of what every
+    /// run brings were a large part of the writer's work.
+    pub(super) fn statement(
+        &mut self,
+        backend: DbBackend,
+        shape: &Shape,
+        part: Part,
+        values: &mut IntoIter<Value>,
+    ) -> Statement {
         let text = self
             .known
             .entry((shape.name, part.size))
             .or_insert_with(|| text(backend, shape, part.size));
-        let row = |number: usize| values.get(number * shape.columns..(number + 1) * shape.columns);
-        let last = part.from + part.rows - 1;
-        let binds = (part.from..part.from + part.size)
-            .filter_map(|number| row(number.min(last)))
-            .flatten()
-            .cloned()
-            .collect();
+        let mut binds = Vec::with_capacity(part.size * shape.columns);
+        binds.extend(values.take(part.rows * shape.columns));
+        for _ in part.rows..part.size {
+            binds.extend_from_within(binds.len().saturating_sub(shape.columns)..);
+        }
         Statement {
             sql: text.clone(),
             values: Some(Values(binds)),
@@ -68,12 +74,14 @@ impl Texts {
         &mut self,
         transaction: &DatabaseTransaction,
         shape: &Shape,
-        values: &[Value],
+        values: Vec<Value>,
     ) -> Result<u64> {
         let backend = transaction.get_database_backend();
         let mut changed = 0;
-        for part in parts(values.len() / shape.columns, shape.repeatable) {
-            let statement = self.statement(backend, shape, part, values);
+        let parts = parts(values.len() / shape.columns, shape.repeatable);
+        let mut values = values.into_iter();
+        for part in parts {
+            let statement = self.statement(backend, shape, part, &mut values);
             changed += transaction.execute_raw(statement).await?.rows_affected();
         }
         Ok(changed)
@@ -170,7 +178,7 @@ mod tests {
         };
         let values: Vec<Value> = (0..6_i64).map(Value::from).collect();
         let part = parts(3, true)[0];
-        let statement = Texts::default().statement(DbBackend::Sqlite, &shape, part, &values);
+        let statement = Texts::default().statement(DbBackend::Sqlite, &shape, part, &mut values.into_iter());
         assert_eq!(
             statement.sql,
             "SELECT * FROM (VALUES (0,?,?),(1,?,?),(2,?,?),(3,?,?)) AS v"

@@ -75,7 +75,7 @@ pub(super) async fn finish(
             counts,
         );
     }
-    Ok(texts.execute(transaction, &FINISH, &values).await? == runs.len() as u64)
+    Ok(texts.execute(transaction, &FINISH, values).await? == runs.len() as u64)
 }
 
 /// Writes `running` rows; answers whether every one of them was recorded by this.
@@ -99,7 +99,7 @@ pub(super) async fn start(transaction: &DatabaseTransaction, texts: &mut Texts, 
             None::<String>.into(),
         ]);
     }
-    Ok(texts.execute(transaction, &NOTE, &values).await? == runs.len() as u64)
+    Ok(texts.execute(transaction, &NOTE, values).await? == runs.len() as u64)
 }
 
 /// Writes runs that were left out; one that is recorded already is passed over.
@@ -128,7 +128,7 @@ pub(super) async fn note(
             (run.outcome, 0, 0),
         );
     }
-    texts.execute(transaction, &NOTE, &values).await?;
+    texts.execute(transaction, &NOTE, values).await?;
     Ok(())
 }
 
@@ -150,7 +150,7 @@ pub(super) async fn samples(
             values.extend([request, response, logs].map(|text| Value::from(text.clone())));
         }
     }
-    texts.execute(transaction, &SAMPLES, &values).await?;
+    texts.execute(transaction, &SAMPLES, values).await?;
     Ok(())
 }
 

@@ -52,7 +52,7 @@ pub(super) async fn update(
     for commit in commits {
         push(&mut values, commit.call_api_id.uuid(), &commit.state, None, now_us);
     }
-    texts.execute(transaction, &UPDATE, &values).await?;
+    texts.execute(transaction, &UPDATE, values).await?;
     Ok(())
 }
 

@@ -85,7 +85,7 @@ pub(super) async fn sift<'a>(
             duplicates: twice,
         });
     }
-    let exists = existing(transaction, texts, candidates.len(), &keys).await?;
+    let exists = existing(transaction, texts, candidates.len(), keys).await?;
     for ((index, new), exists) in candidates.into_iter().zip(exists) {
         let Some(sifted) = sifted.get_mut(index) else { continue };
         if exists {
@@ -126,7 +126,7 @@ pub(super) async fn insert(
             ]);
         }
     }
-    Ok(texts.execute(transaction, &INSERT, &values).await? == rows)
+    Ok(texts.execute(transaction, &INSERT, values).await? == rows)
 }
 
 /// For each key (owner, identifier), whether it exists.
@@ -134,7 +134,7 @@ async fn existing(
     transaction: &DatabaseTransaction,
     texts: &mut Texts,
     count: usize,
-    keys: &[Value],
+    keys: Vec<Value>,
 ) -> Result<Vec<bool>> {
     let mut exists = vec![false; count];
     let backend = transaction.get_database_backend();
@@ -142,8 +142,9 @@ async fn existing(
         DbBackend::Postgres => &FIND_POSTGRES,
         _ => &FIND_SQLITE,
     };
+    let mut keys = keys.into_iter();
     for part in parts(count, shape.repeatable) {
-        let statement = texts.statement(backend, shape, part, keys);
+        let statement = texts.statement(backend, shape, part, &mut keys);
         let Some(row) = transaction.query_one_raw(statement).await? else {
             continue;
         };
