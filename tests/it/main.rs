@@ -5,6 +5,7 @@
 mod call_apis;
 mod clients;
 mod commands;
+mod crash;
 mod engine;
 mod gateway;
 mod http;

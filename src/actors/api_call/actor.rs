@@ -21,6 +21,7 @@ use crate::{
     domain::{
         call_state::{CallMachine, Effect, Event, Finished, Next, Phase, Trigger},
         ids::RunId,
+        outcome::Outcome,
     },
     error::{Code, Error, Result},
     store::call_state::{ArmedCall, InterruptedRun},
@@ -356,8 +357,14 @@ impl Actor for ApiCallActor {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         if let Some(interrupted) = self.interrupted.take() {
+            let cut = (interrupted.started_at, Outcome::Interrupted);
             let job = boot::settle_interrupted(self.services.clone(), self.call.clone(), interrupted);
-            ctx.spawn(wrap_future(job).map(|boot, actor: &mut Self, ctx| actor.booted(boot, ctx)));
+            ctx.spawn(wrap_future(job).map(move |boot, actor: &mut Self, ctx| {
+                // As it was committed, for the run that follows.
+                actor.call.run_count += 1;
+                actor.call.last_run = Some(cut);
+                actor.booted(boot, ctx);
+            }));
         } else if self.call.active {
             match boot::plan(&self.services, &self.call) {
                 boot::Plan::Armed(boot) => self.booted(boot, ctx),

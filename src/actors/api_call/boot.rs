@@ -148,6 +148,7 @@ pub async fn settle_interrupted(services: Arc<Services>, call: Box<ArmedCall>, r
     // A due time that lies behind is a missed one like any other.
     let advanced = ArmedCall {
         next_due_at: next.map(|next| next.due_at),
+        run_count: call.run_count + 1,
         ..*call
     };
     if !advanced.active {

@@ -165,6 +165,14 @@ impl Api {
         self.with("authorization", &format!("Bearer {token}"))
     }
 
+    /// With the same headers, to an engine that was started again elsewhere.
+    pub fn at(&self, address: SocketAddr) -> Self {
+        Self {
+            address,
+            headers: self.headers.clone(),
+        }
+    }
+
     /// In this tenant.
     pub fn in_tenant(&self, company_id: &str) -> Self {
         self.with("ipp-company-id", company_id)
@@ -239,7 +247,18 @@ impl Ask {
     }
 
     async fn exchange(self) -> Reply {
-        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        Reply::parse(&self.bytes().await.unwrap())
+    }
+
+    /// As [`Ask::send`], of an engine that may be killed meanwhile: none if there was no whole head of an answer.
+    pub async fn attempt(self) -> Option<Reply> {
+        let bytes = tokio::time::timeout(ANSWER_WITHIN, self.bytes()).await.ok()?.ok()?;
+        let has_head = bytes.windows(4).any(|window| window == b"\r\n\r\n");
+        has_head.then(|| Reply::parse(&bytes))
+    }
+
+    async fn bytes(self) -> std::io::Result<Vec<u8>> {
+        let mut stream = TcpStream::connect(self.address).await?;
         let mut head = format!(
             "{} {} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n",
             self.method, self.path, self.address
@@ -251,14 +270,14 @@ impl Ask {
             head.push_str(&format!("content-length: {}\r\n", body.len()));
         }
         head.push_str("\r\n");
-        stream.write_all(head.as_bytes()).await.unwrap();
+        stream.write_all(head.as_bytes()).await?;
         if let Some(body) = &self.body {
             // A server that refuses by the head alone may close before it has read everything.
             let _ = stream.write_all(body).await;
         }
         let mut bytes = Vec::new();
         let _ = stream.read_to_end(&mut bytes).await;
-        Reply::parse(&bytes)
+        Ok(bytes)
     }
 }
 

@@ -137,6 +137,27 @@ impl Orrery {
         assert!(kill(name, self.pid));
     }
 
+    /// Its children's process ids.
+    pub fn children(&self) -> Vec<u32> {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.pid)).unwrap();
+        let lists = tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("children")).ok());
+        let ids = lists.flat_map(|list| list.split_whitespace().map(str::to_owned).collect::<Vec<_>>());
+        ids.map(|id| id.parse().unwrap()).collect()
+    }
+
+    /// Bytes of memory that it has in use.
+    pub fn resident_bytes(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid)).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1_024
+    }
+
+    /// Kills it, as a loss of power would, and waits until it is gone.
+    pub fn kill(mut self) {
+        self.signal("KILL");
+        self.exit_code();
+    }
+
     /// Asks it to end and waits until it has.
     pub fn terminate(&mut self) -> Option<i32> {
         self.signal("TERM");

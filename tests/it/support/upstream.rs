@@ -64,7 +64,14 @@ pub enum Behaviour {
     Interim(Box<Behaviour>),
     /// Waits for [`Upstream::open_gate`], then does the other.
     Gated(Box<Behaviour>),
+    /// Waits so long, then does the other.
+    Late(Duration, Box<Behaviour>),
+    /// 200 with JSON that depends on the request.
+    Computed(Answer),
 }
+
+/// What [`Behaviour::Computed`] answers to a request.
+pub type Answer = Arc<dyn Fn(&Recorded) -> Value + Send + Sync>;
 
 /// The token endpoint of an upstream.
 #[derive(Clone)]
@@ -378,6 +385,11 @@ async fn act(stream: &mut TcpStream, state: &State, request: Recorded, behaviour
                 let _ = gate.wait_for(|open| *open).await;
                 *inner
             }
+            Behaviour::Late(wait, inner) => {
+                let _ = tokio::time::timeout(wait, std::future::pending::<()>()).await;
+                *inner
+            }
+            Behaviour::Computed(answer) => Behaviour::Json(answer(&request)),
             Behaviour::Interim(inner) => {
                 let hints = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n";
                 let _ = stream.write_all(hints).await;
