@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, SpawnHandle, fut::wrap_future};
+use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, SpawnHandle, fut::wrap_future};
 use jiff::Timestamp;
 use tokio::sync::oneshot;
 
@@ -10,11 +10,11 @@ use crate::{
     actors::{
         api_call::{
             boot::{self, Boot},
-            messages::{FailOnPurpose, Failing, Observe, Redefine, RunNow, RunOnce, Stop},
+            messages::{RunNow, Stop},
             run::{Progress, RunJob, RunReport, run},
             steps::RunContext,
         },
-        observed::{ChildStatus, Counters, CurrentRun, KIND_CALL_API, LastRun, Observed},
+        observed::{ChildStatus, Counters, LastRun},
         registry::messages::{ChildExited, ExitReason, RegistryLink},
         services::Services,
     },
@@ -26,6 +26,8 @@ use crate::{
     error::{Code, Error, Result},
     store::call_state::{ArmedCall, InterruptedRun},
 };
+
+mod hears;
 
 /// See the module.
 pub struct ApiCallActor {
@@ -49,6 +51,14 @@ pub struct ApiCallActor {
     counters: Counters,
     exit: ExitReason,
     fail_next_run: bool,
+    booting: Option<Booting>,
+}
+
+/// What was asked while the past was still being written down: it is done when that has ended.
+#[derive(Clone, Copy, Default)]
+struct Booting {
+    reload: bool,
+    stop: bool,
 }
 
 struct Current {
@@ -108,6 +118,7 @@ impl ApiCallActor {
             counters: Counters::default(),
             exit: ExitReason::Gone,
             fail_next_run: false,
+            booting: None,
         }
     }
 
@@ -338,8 +349,11 @@ impl ApiCallActor {
         self.catch_up_until = boot.catch_up_until;
         self.skipped = boot.skipped;
         self.hear(Event::Armed(boot.next), ctx);
-        if self.current.is_none() {
-            self.leave_if_boot_left_nothing(ctx);
+        match self.booting.take() {
+            Some(Booting { stop: true, .. }) => self.hear(Event::Stop, ctx),
+            Some(Booting { reload: true, .. }) => self.reload(ctx),
+            _ if self.current.is_none() => self.leave_if_boot_left_nothing(ctx),
+            _ => {}
         }
     }
 
@@ -357,6 +371,7 @@ impl Actor for ApiCallActor {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         if let Some(interrupted) = self.interrupted.take() {
+            self.booting = Some(Booting::default());
             let cut = (interrupted.started_at, Outcome::Interrupted);
             let job = boot::settle_interrupted(self.services.clone(), self.call.clone(), interrupted);
             ctx.spawn(wrap_future(job).map(move |boot, actor: &mut Self, ctx| {
@@ -369,6 +384,7 @@ impl Actor for ApiCallActor {
             match boot::plan(&self.services, &self.call) {
                 boot::Plan::Armed(boot) => self.booted(boot, ctx),
                 boot::Plan::Skip(skip) => {
+                    self.booting = Some(Booting::default());
                     let job = boot::record_skip(self.services.clone(), self.call.clone(), skip);
                     ctx.spawn(wrap_future(job).map(|boot, actor: &mut Self, ctx| actor.booted(boot, ctx)));
                 }
@@ -394,92 +410,5 @@ impl Actor for ApiCallActor {
             serial: self.serial,
             reason,
         });
-    }
-}
-
-impl Handler<Redefine> for ApiCallActor {
-    type Result = ();
-
-    fn handle(&mut self, Redefine(row): Redefine, ctx: &mut Self::Context) {
-        self.status.heard();
-        self.redefine(row, ctx);
-    }
-}
-
-impl Handler<Stop> for ApiCallActor {
-    type Result = ();
-
-    fn handle(&mut self, _: Stop, ctx: &mut Self::Context) {
-        self.status.heard();
-        self.hear(Event::Stop, ctx);
-    }
-}
-
-impl Handler<RunOnce> for ApiCallActor {
-    type Result = ();
-
-    fn handle(&mut self, RunOnce(asker): RunOnce, ctx: &mut Self::Context) {
-        self.status.heard();
-        if matches!(self.machine.phase(), Phase::Running(_) | Phase::Stopped) {
-            let busy = "A run of this call is going already; wait for its end.";
-            let _ = asker.send(Err(Error::new(Code::WrongState, busy)));
-            return;
-        }
-        if self.services.is_draining() {
-            let _ = asker.send(Err(crate::store::Error::Closed.into()));
-            return;
-        }
-        let now = self.services.clock.now();
-        let current = Current {
-            run_id: RunId::from(uuid::Uuid::nil()),
-            started_at: now,
-            progress: Arc::default(),
-            asker: Some(asker),
-        };
-        self.current = Some(Box::new(current));
-        self.hear(Event::Run { at: now }, ctx);
-    }
-}
-
-impl Handler<Observe> for ApiCallActor {
-    type Result = actix::MessageResult<Observe>;
-
-    fn handle(&mut self, _: Observe, _: &mut Self::Context) -> Self::Result {
-        self.status.heard();
-        let now = self.services.clock.now();
-        let current = self.current.as_ref().map(|current| CurrentRun {
-            run_id: current.run_id.uuid(),
-            step: current.progress.step(),
-            since_ms: u64::try_from(now.duration_since(current.started_at).as_millis()).unwrap_or(0),
-        });
-        actix::MessageResult(Observed {
-            kind: KIND_CALL_API,
-            id: self.call.id.uuid(),
-            tenant_id: Some(self.call.tenant_id),
-            name: self.call.name.to_string(),
-            phase: self.machine.phase().as_str(),
-            since: self.since,
-            next_due_at: self.machine.next().map(|next| next.due_at),
-            current,
-            last_run: self.last.as_deref().cloned(),
-            restarts: self.status.restarts(),
-            last_exit: None,
-            generation: self.machine.generation(),
-            arbiter: self.arbiter,
-            messages: self.status.messages(),
-            counters: self.counters,
-        })
-    }
-}
-
-impl Handler<FailOnPurpose> for ApiCallActor {
-    type Result = ();
-
-    #[expect(clippy::panic, reason = "what it is for: tests of the supervision")]
-    fn handle(&mut self, FailOnPurpose(failing): FailOnPurpose, _: &mut Self::Context) {
-        match failing {
-            Failing::Actor => panic!("asked to fail"),
-            Failing::NextRun => self.fail_next_run = true,
-        }
     }
 }
