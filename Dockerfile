@@ -4,7 +4,7 @@
 #   docker run -p 8080:8080 -v orrery:/var/lib/orrery -e ORRERY__ADMIN__PASSWORD=... orrery
 
 FROM rust:1-bookworm AS build
-RUN apt-get update && apt-get install -y --no-install-recommends g++ binutils libnode-dev && rm -rf /var/lib/apt/lists/*
+RUN apt-get update && apt-get install -y --no-install-recommends g++ binutils libnode-dev
 WORKDIR /src
 COPY . .
 RUN make build && target/release/orrery --version

@@ -1,8 +1,8 @@
 //! The command line, tried on the real binary: help, exit codes, sentences, signals, the demo.
 
-use std::{net::TcpListener, path::Path};
+use std::{net::TcpListener, path::Path, time::Duration};
 
-use crate::support::process::{Finished, Orrery, orrery};
+use crate::support::process::{Deadline, Finished, Orrery, orrery};
 
 type Variables = Vec<(&'static str, String)>;
 
@@ -168,7 +168,9 @@ fn serve_says_when_it_is_ready_and_ends_on_a_signal() {
     // The database is taken, and the second one says so.
     refused(&run(&["serve"], &variables, ""), &["another"]);
 
+    let ten_seconds = Deadline::after(Duration::from_secs(10));
     assert_eq!(server.terminate(), Some(0), "{}", server.stderr());
+    assert!(!ten_seconds.is_over(), "{}", server.stderr());
     // Ctrl-C is as good, and the data is still fine.
     let mut server = start(&["serve"], &variables);
     server.stdout_line_with("listening");
