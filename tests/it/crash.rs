@@ -29,7 +29,7 @@ const LIFE_MS: std::ops::Range<u64> = 50..600;
 const WHOLE: Duration = Duration::from_secs(180);
 /// A drain has to be done by then.
 const DRAIN: Duration = Duration::from_secs(10);
-const PASSWORD: &str = "correct horse battery";
+pub const PASSWORD: &str = "correct horse battery";
 
 /// What was acknowledged over HTTP.
 #[derive(Default)]

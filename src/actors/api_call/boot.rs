@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     actors::{api_call::commit::settle_and_commit_interrupted, services::Services},
@@ -18,6 +18,9 @@ use crate::{
         ledger::{CallState, RunRecord, StateCommit},
     },
 };
+
+/// A due time that passed so recently is late, not missed.
+const LATE_MAX: SignedDuration = SignedDuration::from_secs(5);
 
 /// How the actor begins.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,7 +60,9 @@ pub fn plan(services: &Services, call: &ArmedCall) -> Plan {
     let Some(stored) = call.next_due_at else {
         return Plan::Armed(armed(call.schedule.next_after(now)));
     };
-    if stored > now {
+    // A call that was just activated is due at once, which is past when its actor looks.
+    let is_only_late = call.misfire == Misfire::Skip && now.duration_since(stored) <= LATE_MAX;
+    if stored > now || is_only_late {
         return Plan::Armed(armed(Some(stored)));
     }
     let plan = call
