@@ -163,7 +163,7 @@ fn definition(number: usize, shop: &Shop, user: &Value) -> Value {
                            return {transactions: items, state: {after: items.at(-1).id, runs}}",
         "identifier": ["/id"],
         "misfire": (["latest", "all", "skip"][number % 3]),
-        "overlap": if number % 7 == 0 { "once" } else { "skip" },
+        "overlap": if number.is_multiple_of(7) { "once" } else { "skip" },
         "failuresBeforeDeactivation": 1,
     });
     match shop::kind(number) {

@@ -32,7 +32,7 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 #[derive(Clone)]
 pub struct Place {
     pub settings: Settings,
-    directory: Arc<TempDir>,
+    _directory: Arc<TempDir>,
 }
 
 /// A running engine, its first tenant and user, and the ear that hears its events.
@@ -63,12 +63,10 @@ impl Place {
         settings.engine.arbiters = 2;
         settings.script.workers = 1;
         settings.purge.interval_minutes = 0;
-        Self { settings, directory }
-    }
-
-    /// Where its files are.
-    pub fn path(&self) -> &std::path::Path {
-        self.directory.path()
+        Self {
+            settings,
+            _directory: directory,
+        }
     }
 
     /// Starts an engine here, with the machine's clock.
