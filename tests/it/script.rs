@@ -1,10 +1,4 @@
 //! User scripts in real worker processes: what they may return, what they may not do, what survives what.
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "helpers of tests fail by panicking"
-)]
 
 mod attacks;
 mod processes;

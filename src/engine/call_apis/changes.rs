@@ -1,5 +1,7 @@
 //! Changing call APIs: create, replace, patch, delete, activate, deactivate, run once.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use super::{CallApi, CallApiInput, CallApis, not_found, whole_milliseconds};
@@ -22,6 +24,9 @@ use crate::{
 
 /// How often activation is tried where the definition is changed between checking it and switching it on.
 const ACTIVATION_ATTEMPTS_MAX: u32 = 5;
+/// How often an activation looks whether a run from before has ended, and how long it waits between two looks at most.
+const EARLIER_RUN_LOOKS_MAX: u32 = 200;
+const EARLIER_RUN_LOOK: Duration = Duration::from_millis(25);
 
 impl CallApis<'_> {
     /// Creates a call; with `active` it is checked first, and nothing is created if a check fails.
@@ -103,6 +108,7 @@ impl CallApis<'_> {
             if stored.is_active() {
                 return self.shown(caller, id).await;
             }
+            self.earlier_run_ended(caller.tenant_id, id).await?;
             let definition = self.with_secrets(caller.tenant_id, &stored)?;
             let activation = self.activation(caller, &definition).await?;
             let entry = entry(caller, "call_api.activate", id, None, None);
@@ -122,6 +128,27 @@ impl CallApis<'_> {
             Code::WrongState,
             "The call API was changed again and again while it was being checked; try again.",
         ))
+    }
+
+    /// Waits for a run of the definition before: its end must not decide over the one that is activated now.
+    async fn earlier_run_ended(&self, tenant_id: TenantId, id: CallApiId) -> Result<()> {
+        let mut events = self.engine.subscribe();
+        for _ in 0..EARLIER_RUN_LOOKS_MAX {
+            if self
+                .engine
+                .registry()
+                .running(tenant_id, Some(vec![id]), 1)
+                .await?
+                .is_empty()
+            {
+                return Ok(());
+            }
+            // An event, a missed event and the time limit all mean: look again.
+            let _ = tokio::time::timeout(EARLIER_RUN_LOOK, events.recv()).await;
+        }
+        let busy =
+            "A run of this call API from before its deactivation is still going; activate it when that has ended.";
+        Err(Error::new(Code::WrongState, busy).with_retry_after_ms(1_000))
     }
 
     /// Makes a call run no more by itself; a run that is going ends in peace. A call that is inactive is left as it is.

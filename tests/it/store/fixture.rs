@@ -22,7 +22,6 @@ use uuid::Uuid;
 pub struct Fixture {
     pub store: Store,
     pub clock: Clock,
-    pub url: String,
     pub tenant: TenantId,
     pub lease: Lease,
 }
@@ -47,7 +46,6 @@ impl Fixture {
             tenant: clock.new_id().into(),
             store,
             clock,
-            url: url.to_owned(),
             lease,
         }
     }
