@@ -9,7 +9,7 @@ use crate::{
     table::{Bar, Row},
 };
 
-/// The search ends when what holds and what does not are this close.
+/// The search ends when what holds and what does not are this close; so the figure may be this much too low.
 const CLOSE: f64 = 1.05;
 /// Below this nothing is worth searching for.
 const CALLS_MIN: u32 = 50;
