@@ -24,8 +24,9 @@ use crate::{
 
 /// How often activation is tried where the definition is changed between checking it and switching it on.
 const ACTIVATION_ATTEMPTS_MAX: u32 = 5;
-/// How often an activation looks whether a run from before has ended, and how long it waits between two looks at most.
-const EARLIER_RUN_LOOKS_MAX: u32 = 200;
+/// How long an activation waits for the end of a run from before.
+const EARLIER_RUN_WAIT: Duration = Duration::from_secs(5);
+/// How long it waits for an event at most before it looks again.
 const EARLIER_RUN_LOOK: Duration = Duration::from_millis(25);
 
 impl CallApis<'_> {
@@ -132,19 +133,24 @@ impl CallApis<'_> {
 
     /// Waits for a run of the definition before: its end must not decide over the one that is activated now.
     async fn earlier_run_ended(&self, tenant_id: TenantId, id: CallApiId) -> Result<()> {
-        let mut events = self.engine.subscribe();
-        for _ in 0..EARLIER_RUN_LOOKS_MAX {
-            if self
+        let ended = async {
+            while !self
                 .engine
                 .registry()
                 .running(tenant_id, Some(vec![id]), 1)
                 .await?
                 .is_empty()
             {
-                return Ok(());
+                let mut events = self.engine.subscribe();
+                let of_this_call =
+                    async { while events.recv().await.is_ok_and(|event| event.subject_id != id.uuid()) {} };
+                // Its event, a gap in the events and the time limit all mean: look again.
+                let _ = tokio::time::timeout(EARLIER_RUN_LOOK, of_this_call).await;
             }
-            // An event, a missed event and the time limit all mean: look again.
-            let _ = tokio::time::timeout(EARLIER_RUN_LOOK, events.recv()).await;
+            Ok(())
+        };
+        if let Ok(ended) = tokio::time::timeout(EARLIER_RUN_WAIT, ended).await {
+            return ended;
         }
         let busy =
             "A run of this call API from before its deactivation is still going; activate it when that has ended.";
