@@ -10,5 +10,6 @@ fn main() -> ExitCode {
     if let Some(code) = orrery::script::run_worker_if_asked() {
         return code;
     }
+    command::memory::bound_arenas();
     command::run()
 }

@@ -6,6 +6,7 @@
 mod check;
 mod database;
 mod failure;
+pub mod memory;
 pub mod password;
 pub mod serve;
 mod user;

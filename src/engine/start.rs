@@ -29,7 +29,7 @@ use crate::{
 };
 
 /// Active calls of one page of the boot.
-const BOOT_PAGE_ROWS: u64 = 5_000;
+const BOOT_PAGE_ROWS: u64 = 1_000;
 
 /// Starts an engine with parts of one's own.
 pub struct Builder {
