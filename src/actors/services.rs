@@ -29,6 +29,9 @@ use crate::{
 /// Definitions that are kept ready; more active calls than this read theirs from the store at each run.
 const DEFINITIONS_MAX: NonZeroUsize = NonZeroUsize::new(20_000).unwrap();
 
+/// Requests of Test URL at the same time, over all tenants; more are refused.
+const TESTS_AT_ONCE_MAX: usize = 16;
+
 /// See the module.
 pub struct Services {
     /// This start of the engine.
@@ -57,6 +60,8 @@ pub struct Services {
     pub epoch: i64,
     /// Runs at the same time.
     pub permits: Semaphore,
+    /// Test URLs at the same time.
+    pub tests: Semaphore,
     definitions: Mutex<LruCache<CallApiId, Arc<PreparedCall>>>,
     draining: AtomicBool,
     running: AtomicUsize,
@@ -108,6 +113,7 @@ impl Services {
         Ok(Self {
             node_id,
             permits: Semaphore::new(settings.engine.runs_at_once_max),
+            tests: Semaphore::new(TESTS_AT_ONCE_MAX),
             access,
             clients: ClientCache::new(store.clone(), sealer.clone(), clock.clone()),
             settings,

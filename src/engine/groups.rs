@@ -182,7 +182,8 @@ impl Groups<'_> {
 
 fn check(caller: &Caller, name: &str, before: Rights, after: Rights) -> Result<()> {
     validate::check_name("name", name).map_err(|wrong| Error::invalid(vec![wrong]))?;
-    lacks(caller, before.missing(after), "The group would give")
+    let changed = before.missing(after).union(after.missing(before));
+    lacks(caller, changed, "The change gives or takes")
 }
 
 /// Nobody gives, or takes from others, what they do not have.

@@ -9,7 +9,7 @@ use serde_json::{json, value::RawValue};
 use crate::{
     actors::api_call::{
         prepared::PreparedCall,
-        sample::{cut_bytes, error_json, headers},
+        sample::{error_json, headers, shown_body},
         steps::{self, RunContext, ScriptResult, StepError},
     },
     domain::{
@@ -23,15 +23,13 @@ use crate::{
         caller::Caller,
     },
     error::{Code, Error, Result},
-    http::{self, REDACTED},
+    http::{self, redacted_headers},
     script::{LogLine, RequestInfo, ResponseInfo},
     store::call_apis::StoredCallApi,
 };
 
 /// Longest body that Test URL shows, in bytes.
 pub const SHOWN_BODY_BYTES_MAX: usize = 256 * 1024;
-/// Shorter secrets are not looked for in answers: they would match by chance.
-const SECRET_BYTES_MIN: usize = 6;
 
 /// What Test URL shows.
 #[derive(Clone, Debug, Serialize)]
@@ -120,6 +118,11 @@ pub struct Candidate {
     pub exists: bool,
 }
 
+/// Longest time of a test, whatever the call says, milliseconds.
+const TIMEOUT_MS_MAX: u64 = 60_000;
+/// Largest answer of a test, whatever the call says, bytes.
+const RESPONSE_BYTES_MAX: usize = 16 << 20;
+
 impl CallApis<'_> {
     /// Sends the request of a saved call once and shows what came back.
     ///
@@ -134,9 +137,11 @@ impl CallApis<'_> {
     /// As [`Self::test`], for a definition that is not saved.
     ///
     /// # Errors
-    /// As [`Self::test`], and [`Code::Invalid`].
+    /// As [`Self::test`], [`Code::Forbidden`] also without `calls.manage`, and [`Code::Invalid`].
     pub async fn test_definition(&self, caller: &Caller, definition: CallApiDefinition) -> Result<Tested> {
         caller.require(Right::CallsRun)?;
+        // It names any client and any URL: who may send it might as well have saved it.
+        caller.require(Right::CallsManage)?;
         let (call, context) = self.unsaved(caller, definition)?;
         self.send_once(caller, &call, &context).await
     }
@@ -153,6 +158,9 @@ impl CallApis<'_> {
         response: GivenResponse,
     ) -> Result<Interpreted> {
         caller.require(Right::CallsRun)?;
+        if response_script.is_some() {
+            caller.require(Right::CallsManage)?;
+        }
         let (call, context) = self.saved(caller, id, response_script).await?;
         self.interpret(&call, &context, response).await
     }
@@ -168,6 +176,7 @@ impl CallApis<'_> {
         response: GivenResponse,
     ) -> Result<Interpreted> {
         caller.require(Right::CallsRun)?;
+        caller.require(Right::CallsManage)?;
         let (call, context) = self.unsaved(caller, definition)?;
         self.interpret(&call, &context, response).await
     }
@@ -211,13 +220,21 @@ impl CallApis<'_> {
         let resource = call
             .call_api_id
             .map_or_else(|| "unsaved".to_owned(), |id| id.to_string());
-        let name = json!({ "name": call.definition.name });
-        let entry = caller.audit("call_api.test", "call_api", resource, None, Some(name));
+        let Ok(_place) = services.tests.try_acquire() else {
+            let full = "Too many requests are being tested at once; try again in a moment.";
+            return Err(Error::new(Code::RateLimited, full).with_retry_after_ms(1_000));
+        };
+        let definition = &call.definition;
+        let about = json!({ "name": definition.name, "clientId": definition.client_id, "method": definition.method });
+        let entry = caller.audit("call_api.test", "call_api", resource, None, Some(about));
         self.engine().store().record_audit(entry).await?;
-        let prepared = steps::prepare(services, call, context).await.map_err(failed)?;
-        let secrets = secrets_of(&prepared.request);
+        let mut prepared = steps::prepare(services, call, context).await.map_err(failed)?;
+        // Somebody waits for it, and only the beginning of the body is shown.
+        prepared.request.timeout_ms = prepared.request.timeout_ms.min(TIMEOUT_MS_MAX);
+        prepared.request.response_bytes_max = prepared.request.response_bytes_max.min(RESPONSE_BYTES_MAX);
         let response = steps::send(services, prepared.request).await.map_err(failed)?;
         let sample = response.redacted_request();
+        let secrets = response.sent.known_secrets();
         Ok(Tested {
             request: ShownRequest {
                 method: sample.method,
@@ -228,7 +245,7 @@ impl CallApis<'_> {
             response: ShownResponse {
                 status_code: response.status,
                 headers: headers(&redacted_headers(&response.headers, &secrets)),
-                body: redacted(cut_bytes(&response.body, SHOWN_BODY_BYTES_MAX), &secrets),
+                body: shown_body(&response.body, SHOWN_BODY_BYTES_MAX, &secrets),
                 body_truncated: response.body.len() > SHOWN_BODY_BYTES_MAX,
                 duration_ms: response.duration_ms,
             },
@@ -335,32 +352,4 @@ fn failed(error: StepError) -> Error {
     Error::new(Code::TestFailed, error.message)
         .with_step(error.step)
         .with_details(details)
-}
-
-/// The secrets that this request carries: a server that echoes them must not make us show them.
-fn secrets_of(request: &http::Request) -> Vec<String> {
-    let of_headers = request.secret_headers.iter().map(|(_, value)| value.clone());
-    let client = request.client.as_ref();
-    let of_client = client.map(|client| client.auth.secrets()).unwrap_or_default();
-    of_headers
-        .chain(of_client.into_iter().map(|(_, secret)| secret.expose().to_owned()))
-        .filter(|secret| secret.len() >= SECRET_BYTES_MIN)
-        .collect()
-}
-
-fn redacted(text: String, secrets: &[String]) -> String {
-    secrets.iter().fold(text, |text, secret| {
-        if text.contains(secret.as_str()) {
-            text.replace(secret.as_str(), REDACTED)
-        } else {
-            text
-        }
-    })
-}
-
-fn redacted_headers(headers: &[(String, String)], secrets: &[String]) -> Vec<(String, String)> {
-    headers
-        .iter()
-        .map(|(name, value)| (name.to_ascii_lowercase(), redacted(value.clone(), secrets)))
-        .collect()
 }

@@ -70,6 +70,7 @@ impl Tokens<'_> {
         if input.rights.is_empty() {
             return Err(Error::invalid_field("rights", "name at least one right"));
         }
+        self.refuse_api_token(caller).await?;
         let now = self.engine.clock().now();
         if input.expires_at.is_some_and(|at| at <= now) {
             return Err(Error::invalid_field("expiresAt", "must be in the future"));
@@ -84,7 +85,7 @@ impl Tokens<'_> {
         let secret = Zeroizing::new(format!("{TOKEN_PREFIX}{}", password::random_text()?));
         let token = Token {
             id: self.engine.clock().new_id().into(),
-            tenant_id: self.tenant_of(caller).await?,
+            tenant_id: None,
             user_id,
             name: input.name,
             kind: TokenKind::Api,
@@ -126,12 +127,16 @@ impl Tokens<'_> {
         self.delete(caller, id).await
     }
 
-    /// A token that is made with a token reaches no further than that one.
-    async fn tenant_of(&self, caller: &Caller) -> Result<Option<crate::domain::ids::TenantId>> {
+    /// A token made with a token would outlive its end and its removal.
+    async fn refuse_api_token(&self, caller: &Caller) -> Result<()> {
         let Some(token_id) = caller.token_id else {
-            return Ok(None);
+            return Ok(());
         };
         let own = self.engine.store().token(user_of(caller)?, token_id).await?;
-        Ok(own.and_then(|token| token.tenant_id))
+        if own.is_some_and(|token| token.kind == TokenKind::Api) {
+            let refusal = "An API token cannot make tokens; sign in with a password for that.";
+            return Err(Error::new(Code::Forbidden, refusal));
+        }
+        Ok(())
     }
 }

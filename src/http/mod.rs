@@ -14,6 +14,7 @@ mod headers;
 mod message;
 mod outbound;
 mod pool;
+mod redact;
 mod redirect;
 mod secret;
 mod settings;
@@ -34,6 +35,7 @@ pub use error::{Error, RETRY_AFTER_MS_MAX, Refusal, RetryClass, Step, classify_s
 pub use headers::{check_name as check_header_name, check_value as check_header_value};
 pub use message::{Method, REDACTED, Request, RequestSample, Response, SentRequest};
 pub use outbound::{Check, Outbound};
+pub use redact::{redacted, redacted_headers};
 pub use secret::Secret;
 pub use settings::HttpSettings;
 pub use vault::{JournalEntry, MemoryVault, Stored, StoredToken, TokenVault, VaultError, VaultFuture};

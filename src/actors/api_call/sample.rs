@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::{
     actors::api_call::steps::StepError,
-    http::{Response, SentRequest},
+    http::{Response, SentRequest, redacted, redacted_headers},
     script::LogLine,
     store::ledger::RunSample,
 };
@@ -27,10 +27,11 @@ pub fn sample(
         .to_string()
     });
     let response = response.map(|response| {
-        let body = cut_bytes(&response.body, bytes_max);
+        let secrets = response.sent.known_secrets();
+        let body = shown_body(&response.body, bytes_max, &secrets);
         json!({
             "statusCode": response.status,
-            "headers": headers(&response.headers),
+            "headers": headers(&redacted_headers(&response.headers, &secrets)),
             "body": body,
             "bodyTruncated": response.body.len() > bytes_max,
             "bodyBytes": response.body.len(),
@@ -83,6 +84,13 @@ pub fn error_json(error: &StepError) -> Value {
     }
 }
 
+/// The beginning of an answer's body with the request's secrets replaced, also one that lies across the cut.
+pub fn shown_body(body: &[u8], bytes_max: usize, secrets: &[String]) -> String {
+    let longest = secrets.iter().map(String::len).max().unwrap_or(0);
+    let whole = redacted(cut_bytes(body, bytes_max.saturating_add(longest)), secrets);
+    cut(&whole, bytes_max).to_owned()
+}
+
 /// The text up to `bytes_max`, never in the middle of a character.
 pub fn cut(text: &str, bytes_max: usize) -> &str {
     let mut end = bytes_max.min(text.len());
@@ -107,6 +115,12 @@ mod tests {
         assert_eq!(cut("aøb", 2), "a");
         assert_eq!(cut("aøb", 3), "aø");
         assert_eq!(cut("aøb", 99), "aøb");
+    }
+
+    #[test]
+    fn secrets_are_replaced_before_the_cut() {
+        let secrets = ["very-secret".to_owned()];
+        assert_eq!(shown_body(b"12345very-secret and more", 9, &secrets), "12345[red");
     }
 
     #[test]

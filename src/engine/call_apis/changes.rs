@@ -38,6 +38,7 @@ impl CallApis<'_> {
         caller.require(Right::CallsManage)?;
         let id = CallApiId::from(self.engine.clock().new_id());
         let definition = complete(input.definition, &[])?;
+        may_lend(caller, &definition, None)?;
         let activation = self.activation_if(caller, &definition, input.active).await?;
         let row = self.row(caller.tenant_id, id, definition)?;
         let entry = entry(caller, "call_api.create", id, None, Some(&row.definition));
@@ -222,6 +223,7 @@ impl CallApis<'_> {
         action: &'static str,
     ) -> Result<CallApi> {
         let definition = complete(input.definition, &self.secrets(caller.tenant_id, stored)?)?;
+        may_lend(caller, &definition, Some(&stored.definition))?;
         let activation = self.activation_if(caller, &definition, input.active).await?;
         let row = self.row(caller.tenant_id, stored.id, definition)?;
         let entry = entry(
@@ -380,6 +382,16 @@ fn refused(error: store::Error, id: CallApiId) -> Error {
             .with_fields(vec![FieldError::new("name", "is taken")]),
         other => other.into(),
     }
+}
+
+/// Nobody lets a call create transactions in another user's name who could not create them himself.
+fn may_lend(caller: &Caller, definition: &CallApiDefinition, before: Option<&CallApiDefinition>) -> Result<()> {
+    let user_id = definition.run_as_user_id;
+    let kept = before.is_some_and(|before| before.run_as_user_id == user_id);
+    if kept || caller.user_id == Some(user_id) {
+        return Ok(());
+    }
+    caller.require(Right::TransactionsCreate)
 }
 
 fn entry(

@@ -1,0 +1,53 @@
+//! What a request carries that nobody may read back: a server that echoes it must not make us show or store it.
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+
+use super::{
+    auth::Auth,
+    message::{REDACTED, SentRequest},
+};
+
+/// Shorter secrets are not looked for: they would blacken half of the text.
+const SECRET_BYTES_MIN: usize = 6;
+
+impl SentRequest {
+    /// The secrets of this request in the forms in which they are sent. A token that was fetched for it is not among them.
+    pub fn known_secrets(&self) -> Vec<String> {
+        let request = self.request();
+        let mut secrets: Vec<String> = request.secret_headers.iter().map(|(_, value)| value.clone()).collect();
+        if let Some(client) = &request.client {
+            for (_, secret) in client.auth.secrets() {
+                let text = secret.expose();
+                let encoded: String = url::form_urlencoded::byte_serialize(text.as_bytes()).collect();
+                if encoded != text {
+                    secrets.push(encoded);
+                }
+                secrets.push(text.to_owned());
+            }
+            if let Auth::Basic { username, password } = &client.auth {
+                secrets.push(STANDARD.encode(format!("{username}:{}", password.expose())));
+            }
+        }
+        secrets.retain(|secret| secret.len() >= SECRET_BYTES_MIN);
+        secrets
+    }
+}
+
+/// The text with every secret replaced.
+pub fn redacted(text: String, secrets: &[String]) -> String {
+    secrets.iter().fold(text, |text, secret| {
+        if text.contains(secret.as_str()) {
+            text.replace(secret.as_str(), REDACTED)
+        } else {
+            text
+        }
+    })
+}
+
+/// Headers with every secret in their values replaced; names in lower case.
+pub fn redacted_headers(headers: &[(String, String)], secrets: &[String]) -> Vec<(String, String)> {
+    headers
+        .iter()
+        .map(|(name, value)| (name.to_ascii_lowercase(), redacted(value.clone(), secrets)))
+        .collect()
+}
