@@ -32,6 +32,9 @@ const DEFINITIONS_MAX: NonZeroUsize = NonZeroUsize::new(20_000).unwrap();
 /// Requests of Test URL at the same time, over all tenants; more are refused.
 const TESTS_AT_ONCE_MAX: usize = 16;
 
+/// Listeners of the event stream at the same time, over all tenants; more are refused.
+const EVENT_STREAMS_MAX: usize = 512;
+
 /// See the module.
 pub struct Services {
     /// This start of the engine.
@@ -62,6 +65,8 @@ pub struct Services {
     pub permits: Semaphore,
     /// Test URLs at the same time.
     pub tests: Semaphore,
+    /// Listeners of the event stream at the same time.
+    pub event_streams: Arc<Semaphore>,
     definitions: Mutex<LruCache<CallApiId, Arc<PreparedCall>>>,
     draining: AtomicBool,
     running: AtomicUsize,
@@ -114,6 +119,7 @@ impl Services {
             node_id,
             permits: Semaphore::new(settings.engine.runs_at_once_max),
             tests: Semaphore::new(TESTS_AT_ONCE_MAX),
+            event_streams: Arc::new(Semaphore::new(EVENT_STREAMS_MAX)),
             access,
             clients: ClientCache::new(store.clone(), sealer.clone(), clock.clone()),
             settings,
