@@ -90,6 +90,9 @@ pub struct Counters {
     pub skipped: u64,
 }
 
+const WAITING: u8 = 1;
+const STOPPED: u8 = 4;
+
 /// What the registry can read of a child without asking it: enough for filters and counts over 100,000 of them.
 #[derive(Debug, Default)]
 pub struct ChildStatus {
@@ -112,10 +115,10 @@ impl ChildStatus {
     /// The word of the phase.
     pub fn phase(&self) -> &'static str {
         match self.phase.load(Ordering::Relaxed) {
-            1 => "waiting",
+            WAITING => "waiting",
             2 => "running",
             3 => "stopping",
-            4 => "stopped",
+            STOPPED => "stopped",
             _ => "idle",
         }
     }
@@ -123,7 +126,13 @@ impl ChildStatus {
     /// Due, but its run has not started: how late it is now, microseconds.
     pub fn late_us(&self, now_us: i64) -> Option<i64> {
         let due_us = self.next_due_us.load(Ordering::Relaxed);
-        (self.phase.load(Ordering::Relaxed) == 1 && due_us < now_us).then(|| now_us - due_us)
+        let waits = matches!(self.phase.load(Ordering::Relaxed), WAITING | STOPPED);
+        (waits && due_us < now_us).then(|| now_us - due_us)
+    }
+
+    /// Nobody is there: waiting for a restart, or given up. What it was to do next stays known, so that it shows as late.
+    pub fn down(&self) {
+        self.phase.store(STOPPED, Ordering::Relaxed);
     }
 
     /// Counts a message.
@@ -149,10 +158,10 @@ impl ChildStatus {
 
 fn code(phase: Phase) -> u8 {
     match phase.as_str() {
-        "waiting" => 1,
+        "waiting" => WAITING,
         "running" => 2,
         "stopping" => 3,
-        "stopped" => 4,
+        "stopped" => STOPPED,
         _ => 0,
     }
 }

@@ -15,6 +15,13 @@ pub struct ActorSystem {
     thread: Option<JoinHandle<()>>,
 }
 
+impl Drop for ActorSystem {
+    /// Also where a start fails half-way: no actor may run on without the engine that owns it.
+    fn drop(&mut self) {
+        self.system.stop();
+    }
+}
+
 impl ActorSystem {
     /// Starts a system with this many arbiters.
     ///

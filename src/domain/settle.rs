@@ -36,6 +36,11 @@ pub enum Ended {
         /// When to come again.
         repeat: Repeat,
     },
+    /// Something of ours was not there: the store, a free script worker. It passes, and is nobody's failure.
+    Unready {
+        /// For the status.
+        reason: String,
+    },
     /// The run-as user may not create transactions any more, the client is gone: it cannot go on.
     Unusable {
         /// For the status.
@@ -115,6 +120,7 @@ pub struct Settled {
 pub fn settle(ended: &Ended, situation: &Situation<'_>, now: Timestamp) -> Settled {
     let outcome = outcome_of(ended);
     let failures = match outcome {
+        _ if matches!(ended, Ended::Unready { .. }) => situation.failures,
         outcome if outcome.is_failure() => situation.failures.saturating_add(1),
         outcome if outcome.is_success() => 0,
         _ => situation.failures,
@@ -150,7 +156,7 @@ fn outcome_of(ended: &Ended) -> Outcome {
         Ended::Aborted => Outcome::Aborted,
         Ended::ScriptFailed { .. } => Outcome::ScriptError,
         Ended::Refused { .. } => Outcome::HttpError,
-        Ended::Unanswered { .. } => Outcome::TransportError,
+        Ended::Unanswered { .. } | Ended::Unready { .. } => Outcome::TransportError,
         Ended::Unusable { .. } => Outcome::Cancelled,
         Ended::Interrupted => Outcome::Interrupted,
     }
@@ -159,13 +165,14 @@ fn outcome_of(ended: &Ended) -> Outcome {
 fn repeat_of(ended: &Ended) -> Option<Repeat> {
     match ended {
         Ended::Refused { repeat, .. } | Ended::Unanswered { repeat, .. } => Some(*repeat),
+        Ended::Unready { .. } => Some(Repeat::BackOff { retry_after_ms: None }),
         _ => None,
     }
 }
 
 fn deactivation(ended: &Ended, situation: &Situation<'_>, failures: u32) -> Option<String> {
     let (reason, at_once) = match ended {
-        Ended::Succeeded | Ended::Aborted | Ended::Interrupted => return None,
+        Ended::Succeeded | Ended::Aborted | Ended::Interrupted | Ended::Unready { .. } => return None,
         Ended::Unusable { reason } => return Some(reason.clone()),
         Ended::ScriptFailed { reason } => (reason, situation.on_script_error == OnScriptError::Deactivate),
         Ended::Refused { reason, .. } => (reason, situation.on_http_error == OnHttpError::Deactivate),
@@ -219,8 +226,14 @@ fn retried(
     now: Timestamp,
 ) -> Option<Next> {
     let policy = RetryPolicy::default();
-    let retry_at = next_retry_at(now, failures, &policy, situation.seed, retry_after_ms);
+    let retry_at = next_retry_at(now, failures.max(1), &policy, situation.seed, retry_after_ms);
     match regular {
+        // A missed due time that is being made up for: in its turn, but not at once.
+        Some(regular) if regular <= now => Some(Next {
+            due_at: regular,
+            fire_at: retry_at,
+            trigger: Trigger::Schedule,
+        }),
         Some(regular) if regular <= retry_at => {
             // The schedule comes first, unless the remote system asked not to be called until later.
             let asked_ms = retry_after_ms.unwrap_or(0).min(policy.retry_after_cap_ms);

@@ -262,3 +262,32 @@ fn an_unusable_definition_deactivates_and_an_interruption_does_not_count() {
     );
     assert_eq!((settled.failures, settled.deactivated), (2, None));
 }
+
+#[test]
+fn a_failure_while_making_up_for_missed_runs_loses_none_of_them() {
+    let schedule = every(60);
+    let catching_up = Situation {
+        catch_up_until: Some(at(240)),
+        ..situation(&schedule)
+    };
+    let next = settle(&refused(None), &catching_up, at(250)).next.unwrap();
+    assert_eq!((next.due_at, next.trigger), (at(120), Trigger::Schedule));
+    assert!(next.fire_at > at(250), "backs off");
+}
+
+#[test]
+fn what_is_missing_on_our_side_neither_counts_nor_deactivates() {
+    let schedule = every(3_600);
+    let strict = Situation {
+        due_at: at(3_600),
+        on_http_error: OnHttpError::Deactivate,
+        failures: 2,
+        ..situation(&schedule)
+    };
+    let unready = Ended::Unready {
+        reason: "no script worker is free".to_owned(),
+    };
+    let settled = settle(&unready, &strict, at(3_601));
+    assert_eq!((settled.failures, settled.deactivated), (2, None));
+    assert_eq!(settled.next.unwrap().trigger, Trigger::Retry);
+}

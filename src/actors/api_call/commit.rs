@@ -146,9 +146,10 @@ fn entry(
         run_count: job.context.run_count + 1,
         failures: settled.failures,
         script_state: done.state,
-        deactivated: settled.deactivated.clone().map(|reason| Deactivated {
+        // A script's message may hold what PostgreSQL takes in no text.
+        deactivated: settled.deactivated.as_ref().map(|reason| Deactivated {
             at: finished_at,
-            reason,
+            reason: reason.replace('\0', "\u{FFFD}"),
         }),
     };
     let skipped_run = settled.skipped.map(|skipped| {

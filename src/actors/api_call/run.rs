@@ -198,13 +198,11 @@ async fn work(job: &RunJob, started_at: Timestamp) -> (Option<Arc<PreparedCall>>
     let call = match services.definition(job.tenant_id, job.call_api_id, job.version).await {
         Ok(call) => call,
         Err(error) if error.code == Code::Internal || error.code == Code::Unavailable => {
-            let repeat = crate::domain::settle::Repeat::BackOff { retry_after_ms: None };
             tracing::error!(api_call.id = %job.call_api_id, error = ?error, "definition cannot be read");
             return (
                 None,
-                Done::new(Ended::Unanswered {
+                Done::new(Ended::Unready {
                     reason: "The store did not answer.".to_owned(),
-                    repeat,
                 }),
             );
         }
@@ -230,10 +228,8 @@ async fn may_run(job: &RunJob, call: &PreparedCall) -> Result<(), Box<Done>> {
         ))),
         Err(error) => {
             tracing::error!(api_call.id = %job.call_api_id, error = ?error, "rights cannot be read");
-            let repeat = crate::domain::settle::Repeat::BackOff { retry_after_ms: None };
-            Err(Box::new(Done::new(Ended::Unanswered {
+            Err(Box::new(Done::new(Ended::Unready {
                 reason: "The store did not answer.".to_owned(),
-                repeat,
             })))
         }
     }
@@ -259,10 +255,8 @@ async fn request(job: &RunJob, call: &PreparedCall, started_at: Timestamp) -> Do
         };
         if let Err(error) = services.store.ledger().start_run(started).await {
             tracing::error!(api_call.id = %job.call_api_id, error = ?error, "run cannot be noted before it is sent");
-            let repeat = crate::domain::settle::Repeat::BackOff { retry_after_ms: None };
-            return Done::new(Ended::Unanswered {
+            return Done::new(Ended::Unready {
                 reason: "The store did not answer; nothing was sent.".to_owned(),
-                repeat,
             });
         }
     }

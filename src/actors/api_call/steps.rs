@@ -128,10 +128,7 @@ impl StepError {
                 reason,
                 repeat: repeat(error.retry, error.retry_after_ms),
             },
-            None if self.passing => Ended::Unanswered {
-                reason,
-                repeat: Repeat::BackOff { retry_after_ms: None },
-            },
+            None if self.passing => Ended::Unready { reason },
             None => Ended::Unanswered {
                 reason,
                 repeat: Repeat::Regular,
@@ -209,7 +206,10 @@ pub async fn prepare(services: &Services, call: &PreparedCall, context: &RunCont
             Ok(credentials) => Some(credentials),
             Err(error) => {
                 let message = format!("The client of this call cannot be used: {error}");
-                let passing = error.code == crate::error::Code::Internal;
+                let passing = matches!(
+                    error.code,
+                    crate::error::Code::Internal | crate::error::Code::Unavailable
+                );
                 return Err(StepError {
                     step: "client",
                     message,

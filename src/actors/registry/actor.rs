@@ -178,7 +178,10 @@ impl Handler<Running> for Registry {
     fn handle(&mut self, Running { tenant, among, limit }: Running, _: &mut Self::Context) -> Self::Result {
         self.messages += 1;
         let runs = |id: &CallApiId, child: &Child| {
-            (child.tenant_id == tenant && matches!(child.status.phase(), "running" | "stopping")).then_some(*id)
+            (child.tenant_id == tenant
+                && child.addr.is_some()
+                && matches!(child.status.phase(), "running" | "stopping"))
+            .then_some(*id)
         };
         MessageResult(match among {
             Some(ids) => ids

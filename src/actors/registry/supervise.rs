@@ -136,6 +136,7 @@ impl Registry {
             return;
         };
         child.addr = None;
+        child.status.down();
         if self.phase == RegistryPhase::Draining {
             self.roster.remove(&exited.id);
             return;

@@ -224,6 +224,9 @@ impl CallApis<'_> {
     ) -> Result<CallApi> {
         let definition = complete(input.definition, &self.secrets(caller.tenant_id, stored)?)?;
         may_lend(caller, &definition, Some(&stored.definition))?;
+        if input.active {
+            self.earlier_run_ended(caller.tenant_id, stored.id).await?;
+        }
         let activation = self.activation_if(caller, &definition, input.active).await?;
         let row = self.row(caller.tenant_id, stored.id, definition)?;
         let entry = entry(
