@@ -10,6 +10,8 @@ use entity::idempotency_key::{ActiveModel, Column, Entity, Model};
 pub const KEPT_US: i64 = 24 * 3_600 * 1_000_000;
 /// A request that has no answer after this was lost in a crash, microseconds.
 pub const RUNNING_US_MAX: i64 = 60 * 1_000_000;
+/// How often a key is looked at whose row changes under the look.
+const LOOKS_MAX: u32 = 5;
 
 /// Whose key it is.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -62,38 +64,12 @@ impl Store {
                     body: Set(None),
                     created_at: Set(now),
                 };
-                let taken = Entity::insert(row.clone())
-                    .on_conflict(
-                        OnConflict::columns([Column::TenantId, Column::UserId, Column::Key])
-                            .do_nothing()
-                            .to_owned(),
-                    )
-                    .exec_without_returning(transaction)
-                    .await?;
-                if taken == 1 {
-                    return Ok(Begun::Run);
+                for _ in 0..LOOKS_MAX {
+                    if let Some(begun) = look(transaction, &key, &row, request_hash, now).await? {
+                        return Ok(begun);
+                    }
                 }
-                let Some(found) = of(transaction, &key).await? else {
-                    // Purged between the two statements; the caller may repeat.
-                    return Ok(Begun::Running);
-                };
-                if is_free(&found, now) {
-                    return take_over(transaction, &key, found.created_at, row).await;
-                }
-                Ok(match found {
-                    found if found.request_hash != request_hash => Begun::Other,
-                    Model {
-                        status: Some(status),
-                        headers,
-                        body,
-                        ..
-                    } => Begun::Answered(Answer {
-                        status: u16::try_from(status).map_err(|_| Error::Content(format!("status {status}")))?,
-                        headers: headers.unwrap_or_default(),
-                        body: body.unwrap_or_default(),
-                    }),
-                    _ => Begun::Running,
-                })
+                Ok(Begun::Running)
             })
         })
         .await
@@ -131,6 +107,49 @@ impl Store {
     }
 }
 
+/// Takes the key, or says whose it is. None: a purge or another request changed the row between the statements (only
+/// PostgreSQL lets them), so what was seen holds no more.
+async fn look(
+    transaction: &DatabaseTransaction,
+    key: &Key,
+    row: &ActiveModel,
+    request_hash: [u8; 32],
+    now: i64,
+) -> Result<Option<Begun>> {
+    let taken = Entity::insert(row.clone())
+        .on_conflict(
+            OnConflict::columns([Column::TenantId, Column::UserId, Column::Key])
+                .do_nothing()
+                .to_owned(),
+        )
+        .exec_without_returning(transaction)
+        .await?;
+    if taken == 1 {
+        return Ok(Some(Begun::Run));
+    }
+    let Some(found) = of(transaction, key).await? else {
+        return Ok(None);
+    };
+    if is_free(&found, now) {
+        let taken = take_over(transaction, key, found.created_at, row.clone()).await?;
+        return Ok(taken.then_some(Begun::Run));
+    }
+    Ok(Some(match found {
+        found if found.request_hash != request_hash => Begun::Other,
+        Model {
+            status: Some(status),
+            headers,
+            body,
+            ..
+        } => Begun::Answered(Answer {
+            status: u16::try_from(status).map_err(|_| Error::Content(format!("status {status}")))?,
+            headers: headers.unwrap_or_default(),
+            body: body.unwrap_or_default(),
+        }),
+        _ => Begun::Running,
+    }))
+}
+
 fn is_free(found: &Model, now: i64) -> bool {
     let age = now - found.created_at;
     age > KEPT_US || (found.status.is_none() && age > RUNNING_US_MAX)
@@ -141,7 +160,7 @@ async fn take_over(
     key: &Key,
     created_at_before: i64,
     mut row: ActiveModel,
-) -> Result<Begun> {
+) -> Result<bool> {
     row.tenant_id = sea_orm::ActiveValue::NotSet;
     row.user_id = sea_orm::ActiveValue::NotSet;
     row.key = sea_orm::ActiveValue::NotSet;
@@ -151,11 +170,7 @@ async fn take_over(
         .filter(Column::CreatedAt.eq(created_at_before))
         .exec(transaction)
         .await?;
-    Ok(if written.rows_affected == 1 {
-        Begun::Run
-    } else {
-        Begun::Running
-    })
+    Ok(written.rows_affected == 1)
 }
 
 async fn of(transaction: &DatabaseTransaction, key: &Key) -> Result<Option<Model>> {
