@@ -49,6 +49,14 @@ pub enum Code {
     RateLimited,
     /// The engine is full or stopping; see `retry_after_ms`.
     Unavailable,
+    /// The header `erp-api-background` cannot be understood or its receiver is refused.
+    BadBackgroundHeader,
+    /// It was there, and is no longer kept.
+    Gone,
+    /// An upstream gave no usable answer.
+    BadGateway,
+    /// An upstream did not answer in time.
+    GatewayTimeout,
     /// An outbound request or a script of a test failed; see `step`.
     TestFailed,
     /// Our fault; details are in the log only.
@@ -80,6 +88,10 @@ impl Code {
             Code::IdempotencyMismatch => "idempotency_mismatch",
             Code::RateLimited => "rate_limited",
             Code::Unavailable => "unavailable",
+            Code::BadBackgroundHeader => "bad_background_header",
+            Code::Gone => "gone",
+            Code::BadGateway => "bad_gateway",
+            Code::GatewayTimeout => "gateway_timeout",
             Code::TestFailed => "test_failed",
             Code::Internal => "internal",
         }

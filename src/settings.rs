@@ -33,6 +33,8 @@ pub struct Settings {
     pub script: Script,
     /// Background requests.
     pub background: Background,
+    /// Notifications.
+    pub webhooks: Webhooks,
     /// History.
     pub runs: Runs,
     /// Transactions.
@@ -105,7 +107,28 @@ section!(
 );
 section!(
     /// `[background]`
-    Background { workers: usize, retention_hours: u64, }
+    Background {
+        workers: usize,
+        per_tenant_max: usize,
+        per_upstream_max: usize,
+        queue_max: usize,
+        queue_per_tenant_max: usize,
+        body_bytes_max: usize,
+        response_bytes_max: usize,
+        attempts_max: u32,
+        retention_hours: u64,
+        gone_hours: u64,
+    }
+);
+section!(
+    /// `[webhooks]`
+    Webhooks {
+        workers: usize,
+        per_receiver_max: usize,
+        timeout_ms: u64,
+        rotation_overlap_hours: u64,
+        retention_hours: u64,
+    }
 );
 section!(
     /// `[runs]`
@@ -278,6 +301,27 @@ impl Settings {
             1,
             1_000,
         )?;
+        let background = &self.background;
+        for (key, value, max) in [
+            ("background.workers", background.workers, 4_096),
+            ("background.per_tenant_max", background.per_tenant_max, 4_096),
+            ("background.per_upstream_max", background.per_upstream_max, 4_096),
+            ("background.queue_max", background.queue_max, 1_000_000),
+            (
+                "background.queue_per_tenant_max",
+                background.queue_per_tenant_max,
+                1_000_000,
+            ),
+            ("background.body_bytes_max", background.body_bytes_max, 1 << 30),
+            ("background.response_bytes_max", background.response_bytes_max, 1 << 30),
+            ("background.attempts_max", background.attempts_max as usize, 100),
+            ("webhooks.workers", self.webhooks.workers, 1_024),
+            ("webhooks.per_receiver_max", self.webhooks.per_receiver_max, 1_024),
+        ] {
+            within(key, value as u64, 1, max)?;
+        }
+        within("background.retention_hours", background.retention_hours, 1, 8_760)?;
+        within("webhooks.timeout_ms", self.webhooks.timeout_ms, 100, 300_000)?;
         within("purge.batch_rows", self.purge.batch_rows, 1, 100_000)?;
         within("runs.retention_hours", self.runs.retention_hours, 1, 876_000)?;
         let url = &self.database.url;

@@ -77,6 +77,12 @@ ids! {
     TransactionId;
     /// A named, versioned script.
     ScriptId;
+    /// A request that is executed in the background.
+    BackgroundId;
+    /// A webhook subscription of a tenant.
+    SubscriptionId;
+    /// A notification on its way to one receiver; the `webhook-id` of its requests.
+    DeliveryId;
     /// A row of the audit log.
     AuditId;
 }

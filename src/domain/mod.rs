@@ -1,5 +1,6 @@
 //! The rules of Orrery as pure code: no actors, no database, no I/O, no reading of the clock. Time is an argument.
 
+pub mod background;
 pub mod call_api;
 pub mod call_state;
 pub mod cron;
