@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use config::{Config, Environment, File, FileFormat};
 use serde::Deserialize;
 
+mod limits;
+
 /// Every key with its meaning and default.
 pub const BASE: &str = include_str!("../settings/base.toml");
 
@@ -252,78 +254,7 @@ impl Settings {
 
     /// Checks limits; the error names the key.
     pub fn validate(&self) -> Result<(), Error> {
-        let within = |key: &str, value: u64, min: u64, max: u64| {
-            if (min..=max).contains(&value) {
-                Ok(())
-            } else {
-                Err(Error(format!(
-                    "The setting {key} is {value}; it must be between {min} and {max}."
-                )))
-            }
-        };
-        within("server.workers", self.server.workers as u64, 1, 64)?;
-        within(
-            "server.body_bytes_max",
-            self.server.body_bytes_max as u64,
-            1_024,
-            1 << 30,
-        )?;
-        within(
-            "server.request_timeout_ms",
-            self.server.request_timeout_ms,
-            100,
-            3_600_000,
-        )?;
-        within("database.pool_max", u64::from(self.database.pool_max), 1, 100)?;
-        within("engine.arbiters", self.engine.arbiters as u64, 0, 256)?;
-        within(
-            "engine.runs_at_once_max",
-            self.engine.runs_at_once_max as u64,
-            1,
-            100_000,
-        )?;
-        within("engine.misfire_all_max", self.engine.misfire_all_max as u64, 1, 10_000)?;
-        within("engine.sweep_seconds", self.engine.sweep_seconds, 1, 86_400)?;
-        within("script.workers", self.script.workers as u64, 0, 256)?;
-        within("script.wall_ms", self.script.wall_ms, 10, 60_000)?;
-        within("script.heap_mib", u64::from(self.script.heap_mib), 16, 1_024)?;
-        within(
-            "gateway.rate_per_second",
-            u64::from(self.gateway.rate_per_second),
-            1,
-            1_000_000,
-        )?;
-        within("gateway.rate_burst", u64::from(self.gateway.rate_burst), 1, 1_000_000)?;
-        within("gateway.token_hours", self.gateway.token_hours, 1, 8_760)?;
-        within(
-            "gateway.sign_in_attempts_max",
-            u64::from(self.gateway.sign_in_attempts_max),
-            1,
-            1_000,
-        )?;
-        let background = &self.background;
-        for (key, value, max) in [
-            ("background.workers", background.workers, 4_096),
-            ("background.per_tenant_max", background.per_tenant_max, 4_096),
-            ("background.per_upstream_max", background.per_upstream_max, 4_096),
-            ("background.queue_max", background.queue_max, 1_000_000),
-            (
-                "background.queue_per_tenant_max",
-                background.queue_per_tenant_max,
-                1_000_000,
-            ),
-            ("background.body_bytes_max", background.body_bytes_max, 1 << 30),
-            ("background.response_bytes_max", background.response_bytes_max, 1 << 30),
-            ("background.attempts_max", background.attempts_max as usize, 100),
-            ("webhooks.workers", self.webhooks.workers, 1_024),
-            ("webhooks.per_receiver_max", self.webhooks.per_receiver_max, 1_024),
-        ] {
-            within(key, value as u64, 1, max)?;
-        }
-        within("background.retention_hours", background.retention_hours, 1, 8_760)?;
-        within("webhooks.timeout_ms", self.webhooks.timeout_ms, 100, 300_000)?;
-        within("purge.batch_rows", self.purge.batch_rows, 1, 100_000)?;
-        within("runs.retention_hours", self.runs.retention_hours, 1, 876_000)?;
+        limits::check(self)?;
         let url = &self.database.url;
         if !(url.starts_with("sqlite:") || url.starts_with("postgres://") || url.starts_with("postgresql://")) {
             return Err(Error(
