@@ -1,5 +1,7 @@
 //! The rules of requests that are executed in the background.
 
+pub mod header;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
