@@ -13,7 +13,7 @@ use tokio::sync::{Notify, Semaphore};
 use uuid::Uuid;
 
 use crate::{
-    actors::api_call::prepared::PreparedCall,
+    actors::{api_call::prepared::PreparedCall, background::Inbox},
     clock::Clock,
     domain::ids::{CallApiId, TenantId},
     engine::{access::Access, client_cache::ClientCache},
@@ -63,6 +63,8 @@ pub struct Services {
     pub epoch: i64,
     /// Runs at the same time.
     pub permits: Semaphore,
+    /// The way to the actor of background requests.
+    pub background: Inbox,
     /// Test URLs at the same time.
     pub tests: Semaphore,
     /// Listeners of the event stream at the same time.
@@ -120,6 +122,7 @@ impl Services {
             permits: Semaphore::new(settings.engine.runs_at_once_max),
             tests: Semaphore::new(TESTS_AT_ONCE_MAX),
             event_streams: Arc::new(Semaphore::new(EVENT_STREAMS_MAX)),
+            background: Inbox::new(&settings.background),
             access,
             clients: ClientCache::new(store.clone(), sealer.clone(), clock.clone()),
             settings,
@@ -163,6 +166,7 @@ impl Services {
     /// From now on no run starts.
     pub fn start_draining(&self) {
         self.draining.store(true, Ordering::SeqCst);
+        self.background.close();
     }
 
     /// Whether the engine is on its way out.
