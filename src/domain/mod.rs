@@ -4,6 +4,7 @@ pub mod background;
 pub mod call_api;
 pub mod call_state;
 pub mod cron;
+pub mod delivery;
 pub mod identifier;
 pub mod ids;
 pub mod json_patch;

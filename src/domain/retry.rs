@@ -64,7 +64,7 @@ fn later(now: Timestamp, wait_ms: u64) -> Timestamp {
 }
 
 /// A number from `low_ms` to `high_ms`, both included, that depends on `seed` and `attempt` alone.
-fn jittered_ms(low_ms: u64, high_ms: u64, seed: u64, attempt: u32) -> u64 {
+pub(super) fn jittered_ms(low_ms: u64, high_ms: u64, seed: u64, attempt: u32) -> u64 {
     let span = u128::from(high_ms.saturating_sub(low_ms)) + 1;
     let drawn = u128::from(mixed(seed ^ mixed(u64::from(attempt))));
     low_ms.saturating_add(u64::try_from((drawn * span) >> 64).unwrap_or_default())

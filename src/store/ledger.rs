@@ -24,7 +24,7 @@ use batch::Answer;
 mod batch;
 mod entry;
 mod fence;
-mod rows;
+pub(super) mod rows;
 mod runs;
 mod states;
 mod transactions;

@@ -20,6 +20,7 @@ pub mod call_apis;
 pub mod call_state;
 pub mod clients;
 mod connect;
+pub mod deliveries;
 pub mod groups;
 pub mod idempotency;
 pub mod lease;

@@ -12,7 +12,7 @@ use crate::store::Result;
 const SIZES: [usize; 10] = [512, 256, 128, 64, 32, 16, 8, 4, 2, 1];
 
 /// A statement with a list of rows (`VALUES (..),(..)`) in its middle.
-pub(super) struct Shape {
+pub(in crate::store) struct Shape {
     /// Names the shape among the known texts.
     pub name: &'static str,
     /// What comes before the rows.
@@ -31,7 +31,7 @@ pub(super) struct Shape {
 
 /// The texts of statements that were used before.
 #[derive(Default)]
-pub(super) struct Texts {
+pub(in crate::store) struct Texts {
     known: HashMap<(&'static str, usize), String>,
 }
 
@@ -70,7 +70,7 @@ impl Texts {
     }
 
     /// Executes the shape for all rows; answers how many rows it changed.
-    pub(super) async fn execute(
+    pub(in crate::store) async fn execute(
         &mut self,
         transaction: &DatabaseTransaction,
         shape: &Shape,
