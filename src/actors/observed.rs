@@ -12,16 +12,31 @@ use crate::domain::{call_state::Phase, ids::TenantId};
 pub const KIND_CALL_API: &str = "call_api";
 /// The kind of the supervisor.
 pub const KIND_REGISTRY: &str = "registry";
+/// The kind of the actor that executes requests in the background; an engine has one.
+pub const KIND_BACKGROUND: &str = "background";
+/// The kind of the actor that sends notifications; an engine has one.
+pub const KIND_DELIVERY: &str = "delivery";
+
+/// Where an actor of a kind that an engine has one of stands in lists: before all others, the registry first.
+#[must_use]
+pub fn list_key(kind: &str, id: Uuid) -> Uuid {
+    match kind {
+        KIND_REGISTRY => Uuid::nil(),
+        KIND_BACKGROUND => Uuid::from_u128(1),
+        KIND_DELIVERY => Uuid::from_u128(2),
+        _ => id,
+    }
+}
 
 /// One actor, now.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Observed {
-    /// `call_api`, `registry`.
+    /// `call_api`, `registry`, `background`, `delivery`.
     pub kind: &'static str,
     /// The id of what it acts for.
     pub id: Uuid,
-    /// Whose it is; the registry is nobody's.
+    /// Whose it is; none of an actor that works for all tenants.
     #[serde(skip)]
     pub tenant_id: Option<TenantId>,
     /// Its name, where it has one.
@@ -48,6 +63,9 @@ pub struct Observed {
     pub messages: u64,
     /// Counts since it was started.
     pub counters: Counters,
+    /// What waits for it, where it works for many.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub queued: Option<u64>,
 }
 
 /// A run that is going.
@@ -91,6 +109,8 @@ pub struct Counters {
 }
 
 const WAITING: u8 = 1;
+const RUNNING: u8 = 2;
+const STOPPING: u8 = 3;
 const STOPPED: u8 = 4;
 
 /// What the registry can read of a child without asking it: enough for filters and counts over 100,000 of them.
@@ -112,12 +132,23 @@ impl ChildStatus {
         );
     }
 
+    /// Notes whether it has work: for actors without a state machine of their own.
+    pub fn set_busy(&self, busy: bool) {
+        self.phase.store(if busy { RUNNING } else { 0 }, Ordering::Relaxed);
+        self.next_due_us.store(i64::MAX, Ordering::Relaxed);
+    }
+
+    /// Notes that it ends when its work has.
+    pub fn set_stopping(&self) {
+        self.phase.store(STOPPING, Ordering::Relaxed);
+    }
+
     /// The word of the phase.
     pub fn phase(&self) -> &'static str {
         match self.phase.load(Ordering::Relaxed) {
             WAITING => "waiting",
-            2 => "running",
-            3 => "stopping",
+            RUNNING => "running",
+            STOPPING => "stopping",
             STOPPED => "stopped",
             _ => "idle",
         }
@@ -159,8 +190,8 @@ impl ChildStatus {
 fn code(phase: Phase) -> u8 {
     match phase.as_str() {
         "waiting" => WAITING,
-        "running" => 2,
-        "stopping" => 3,
+        "running" => RUNNING,
+        "stopping" => STOPPING,
         "stopped" => STOPPED,
         _ => 0,
     }

@@ -4,12 +4,12 @@ use uuid::Uuid;
 
 use crate::{
     actors::{
-        observed::{KIND_REGISTRY, Observed},
+        observed::{Observed, list_key},
         registry::{ActorFilter, Summary},
     },
     domain::{ids::CallApiId, rights::Right},
     engine::{Engine, caller::Caller},
-    error::Result,
+    error::{Code, Error, Result},
     store::{Page, Paged},
 };
 
@@ -46,14 +46,7 @@ impl Actors<'_> {
             limit: usize::try_from(page.fetch()).unwrap_or(usize::MAX),
         };
         let observed = self.engine.registry().observe(filter).await?;
-        // The registry comes before all others, whatever its id.
-        let key = |actor: &Observed| {
-            if actor.kind == KIND_REGISTRY {
-                Uuid::nil()
-            } else {
-                actor.id
-            }
-        };
+        let key = |actor: &Observed| list_key(actor.kind, actor.id);
         Ok(Paged::new(observed, &page, key))
     }
 
@@ -78,10 +71,20 @@ impl Actors<'_> {
     /// Ends an actor, after the run that is going, and starts it anew from its row.
     ///
     /// # Errors
-    /// `forbidden` without `actors.inspect`, `not_found`.
+    /// `forbidden` without `actors.inspect`, and for who does not reach all tenants where the actor works for all;
+    /// `not_found`.
     pub async fn restart(&self, caller: &Caller, kind: &str, id: Uuid) -> Result<()> {
         caller.require(Right::ActorsInspect)?;
-        self.engine.registry().observe_one(caller.tenant_id, kind, id).await?;
+        let works_for_all = list_key(kind, Uuid::max()) != Uuid::max();
+        if works_for_all && !caller.all_tenants {
+            return Err(Error::new(
+                Code::Forbidden,
+                "This actor works for all tenants; only an administrator of all may restart it.",
+            ));
+        }
+        if !works_for_all {
+            self.engine.registry().observe_one(caller.tenant_id, kind, id).await?;
+        }
         let entry = caller.audit("actor.restart", "actor", format!("{kind}/{id}"), None, None);
         self.engine.store().record_audit(entry).await?;
         self.engine.registry().restart(caller.tenant_id, kind, id).await

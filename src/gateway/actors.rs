@@ -23,7 +23,7 @@ use crate::{
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct ListQuery {
-    /// `call_api` or `registry`.
+    /// `call_api`, `registry`, `background` or `delivery`.
     pub kind: Option<String>,
     /// `idle`, `waiting`, `running`, `stopping`.
     pub phase: Option<String>,
@@ -41,7 +41,7 @@ pub(super) fn routes(config: &mut ServiceConfig) {
         .service(web::resource("/actors/{kind}/{id}/restart").route(web::post().to(restart)));
 }
 
-/// The actors of the tenant, and the registry.
+/// The actors of the tenant, and those that work for all.
 #[utoipa::path(get, path = "/api/v1/actors", tag = "inspection", params(ListQuery), responses((status = 200, body = List<ActorSchema>)))]
 pub(super) async fn list(caller: Caller, engine: web::Data<Engine>, query: Query<ListQuery>) -> Result<HttpResponse> {
     let query = query.0;

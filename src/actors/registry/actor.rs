@@ -16,6 +16,7 @@ use crate::{
                 Running, Summarise, Summary, Swept,
             },
             roster::{Child, Roster},
+            singleton::Post,
         },
         services::Services,
     },
@@ -51,6 +52,7 @@ pub struct Registry {
     pub(super) services: Arc<Services>,
     pub(super) arbiters: Vec<ArbiterHandle>,
     pub(super) roster: Roster,
+    pub(super) singletons: Vec<Post>,
     pub(super) phase: RegistryPhase,
     pub(super) since: Timestamp,
     pub(super) next_serial: u64,
@@ -67,6 +69,7 @@ impl Registry {
             services,
             arbiters,
             roster: Roster::new(),
+            singletons: Vec::new(),
             phase: RegistryPhase::Booting,
             since,
             next_serial: 0,
@@ -225,6 +228,7 @@ impl Handler<ObserveRegistry> for Registry {
                 created: 0,
                 skipped: 0,
             },
+            queued: None,
         })
     }
 }
@@ -259,6 +263,7 @@ impl Handler<Summarise> for Registry {
                 latest_us = latest_us.max(late_us);
             }
         }
+        self.count_singletons(&mut summary);
         summary.latest_ms = u64::try_from(latest_us / 1_000).unwrap_or(0);
         MessageResult(summary)
     }

@@ -15,6 +15,7 @@ use crate::{
                 ActorFilter, Borrow, Drain, Find, FindOne, ObserveRegistry, Reconcile, Restart, Running, Summarise,
                 Summary,
             },
+            singleton::{Enlist, FindSingletons, RestartSingleton, Singleton},
         },
         services::Services,
     },
@@ -95,6 +96,12 @@ impl RegistryHandle {
                 seen.push(registry);
             }
         }
+        for (one, last_exit) in self.ask(FindSingletons(filter.clone())).await? {
+            if let Ok(Ok(observed)) = tokio::time::timeout(OBSERVE_TIMEOUT, one.send(Observe)).await {
+                seen.push(Observed { last_exit, ..observed });
+            }
+        }
+        seen.truncate(filter.limit);
         if wants(KIND_CALL_API) {
             let limit = filter.limit.saturating_sub(seen.len());
             for (child, last_exit) in self.ask(Find(ActorFilter { limit, ..filter })).await? {
@@ -135,7 +142,13 @@ impl RegistryHandle {
         }
         let missing = || Error::not_found("actor", format!("{kind}/{id}"));
         if kind != KIND_CALL_API {
-            return Err(missing());
+            let of_kind = ActorFilter {
+                kind: Some(kind.to_owned()),
+                limit: 1,
+                ..ActorFilter::default()
+            };
+            let found = self.observe(of_kind).await?;
+            return found.into_iter().find(|one| one.id == id).ok_or_else(missing);
         }
         let (child, last_exit) = self
             .ask(FindOne {
@@ -155,18 +168,25 @@ impl RegistryHandle {
     /// # Errors
     /// `not_found`.
     pub async fn restart(&self, tenant: TenantId, kind: &str, id: uuid::Uuid) -> Result<()> {
-        let known = kind == KIND_CALL_API
-            && self
-                .ask(Restart {
-                    tenant,
-                    id: CallApiId::from(id),
-                })
-                .await?;
+        let known = if kind == KIND_CALL_API {
+            let id = CallApiId::from(id);
+            self.ask(Restart { tenant, id }).await?
+        } else {
+            id == self.services.node_id && self.ask(RestartSingleton(kind.to_owned())).await?
+        };
         if known {
             Ok(())
         } else {
             Err(Error::not_found("actor", format!("{kind}/{id}")))
         }
+    }
+
+    /// Starts an actor of which the engine has one, and keeps it alive from now on.
+    ///
+    /// # Errors
+    /// `unavailable`.
+    pub async fn enlist(&self, singleton: Singleton) -> Result<()> {
+        self.ask(Enlist(singleton)).await
     }
 
     /// Lets the actor of a call panic: for tests of the supervision.

@@ -3,7 +3,11 @@
 use actix::{Addr, Message, WeakAddr};
 
 use crate::{
-    actors::{api_call::ApiCallActor, observed::Observed, registry::actor::Registry},
+    actors::{
+        api_call::ApiCallActor,
+        observed::Observed,
+        registry::{actor::Registry, singleton::SingletonExited},
+    },
     domain::ids::{CallApiId, TenantId},
     error::Result,
     store::call_state::{ArmedCall, InterruptedRun},
@@ -37,9 +41,9 @@ pub struct Borrow(pub Box<ArmedCall>);
 /// Which actors to show.
 #[derive(Clone, Debug, Default)]
 pub struct ActorFilter {
-    /// Of one tenant; the registry itself is everybody's.
+    /// Of one tenant; the registry itself and what an engine has one of are everybody's.
     pub tenant: Option<TenantId>,
-    /// `call_api` or `registry`.
+    /// `call_api`, `registry`, `background` or `delivery`.
     pub kind: Option<String>,
     /// `waiting`, `running`, ...
     pub phase: Option<String>,
@@ -181,6 +185,17 @@ impl RegistryLink {
         reason = "the death notice: a full mailbox must not lose it"
     )]
     pub fn child_exited(&self, exited: ChildExited) {
+        if let Some(registry) = self.0.upgrade() {
+            registry.do_send(exited);
+        }
+    }
+
+    /// The death notice of an actor that an engine has one of.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the death notice: a full mailbox must not lose it"
+    )]
+    pub(super) fn singleton_exited(&self, exited: SingletonExited) {
         if let Some(registry) = self.0.upgrade() {
             registry.do_send(exited);
         }

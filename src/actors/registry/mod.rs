@@ -1,9 +1,11 @@
-//! The supervisor: one actor that starts, restarts, redefines and ends the actors of calls, and knows who lives.
+//! The supervisor: one actor that starts, restarts, redefines and ends the actors of calls, keeps those alive of which an
+//! engine has one, and knows who lives.
 
 pub mod actor;
 pub mod handle;
 pub mod messages;
 mod roster;
+pub mod singleton;
 mod supervise;
 
 pub use handle::RegistryHandle;

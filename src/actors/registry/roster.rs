@@ -29,8 +29,15 @@ pub struct Child {
     pub serial: u64,
     /// How the instance before ended.
     pub last_exit: Option<Box<str>>,
-    /// Start of the window in which restarts are counted, and their number.
-    pub window: Option<(Timestamp, u32)>,
+    /// Restarts, counted.
+    pub restarts: Restarts,
+}
+
+/// Counts the restarts of one actor.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Restarts {
+    /// Start of the window in which they are counted, and their number.
+    window: Option<(Timestamp, u32)>,
 }
 
 /// What follows a panic.
@@ -42,7 +49,7 @@ pub enum Verdict {
     GiveUp,
 }
 
-impl Child {
+impl Restarts {
     /// Counts a panic.
     pub fn panicked(&mut self, now: Timestamp, budget: u32) -> Verdict {
         let (start, count) = match self.window {
@@ -67,17 +74,9 @@ mod tests {
 
     #[test]
     fn restarts_back_off_and_end_with_the_budget() {
-        let mut child = Child {
-            addr: None,
-            tenant_id: TenantId::from(uuid::Uuid::nil()),
-            version: 1,
-            status: Arc::default(),
-            serial: 1,
-            last_exit: None,
-            window: None,
-        };
+        let mut restarts = Restarts::default();
         let now: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
-        let waits: Vec<_> = (0..4).map(|_| child.panicked(now, 3)).collect();
+        let waits: Vec<_> = (0..4).map(|_| restarts.panicked(now, 3)).collect();
         let expected = [
             Verdict::RestartIn(200),
             Verdict::RestartIn(400),
@@ -86,6 +85,6 @@ mod tests {
         ];
         assert_eq!(waits, expected);
         let later = now.checked_add(SignedDuration::from_mins(11)).unwrap();
-        assert_eq!(child.panicked(later, 3), Verdict::RestartIn(200), "a new window");
+        assert_eq!(restarts.panicked(later, 3), Verdict::RestartIn(200), "a new window");
     }
 }

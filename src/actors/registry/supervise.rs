@@ -15,7 +15,7 @@ use crate::{
         registry::{
             actor::{Registry, RegistryPhase},
             messages::{ChildExited, ExitReason, RegistryLink, Swept},
-            roster::{Child, Verdict},
+            roster::{Child, Restarts, Verdict},
         },
     },
     domain::ids::{CallApiId, TenantId},
@@ -66,7 +66,7 @@ impl Registry {
             Some(handle) => ApiCallActor::start_in_arbiter(handle, move |_| ApiCallActor::new(birth)),
             None => ApiCallActor::new(birth).start(),
         };
-        let (last_exit, window) = before.map_or((None, None), |child| (child.last_exit, child.window));
+        let (last_exit, restarts) = before.map_or_else(Default::default, |child| (child.last_exit, child.restarts));
         let child = Child {
             addr: Some(addr.clone()),
             tenant_id,
@@ -74,7 +74,7 @@ impl Registry {
             status,
             serial,
             last_exit,
-            window,
+            restarts,
         };
         self.roster.insert(id, child);
         addr
@@ -116,7 +116,7 @@ impl Registry {
         let Some(child) = self.roster.get_mut(&id).filter(|child| child.tenant_id == tenant) else {
             return false;
         };
-        child.window = None;
+        child.restarts = Restarts::default();
         match child.addr.clone() {
             // Its exit is answered with a look at the row, which starts a new instance.
             Some(addr) => tell(&addr, Stop),
@@ -149,7 +149,7 @@ impl Registry {
             }
             ExitReason::Panicked => {
                 child.last_exit = Some(exited.reason.as_str().into());
-                match child.panicked(now, budget) {
+                match child.restarts.panicked(now, budget) {
                     Verdict::RestartIn(wait_ms) => {
                         child.status.set_restarts(child.status.restarts() + 1);
                         self.restarts += 1;

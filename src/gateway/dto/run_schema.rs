@@ -177,7 +177,7 @@ pub struct CommitResultSchema {
 #[schema(as = Actor)]
 #[serde(rename_all = "camelCase")]
 pub struct ActorSchema {
-    /// `call_api` or `registry`.
+    /// `call_api`, `registry`, `background` or `delivery`.
     kind: String,
     id: Uuid,
     name: String,
@@ -197,4 +197,6 @@ pub struct ActorSchema {
     messages: u64,
     #[schema(value_type = Object)]
     counters: Value,
+    /// What waits for it, where it works for many.
+    queued: Option<u64>,
 }

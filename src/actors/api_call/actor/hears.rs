@@ -100,6 +100,7 @@ impl Handler<Observe> for ApiCallActor {
             arbiter: self.arbiter,
             messages: self.status.messages(),
             counters: self.counters,
+            queued: None,
         })
     }
 }
