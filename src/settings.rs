@@ -6,6 +6,9 @@ use config::{Config, Environment, File, FileFormat};
 use serde::Deserialize;
 
 mod limits;
+mod upstream;
+
+pub use upstream::Upstream;
 
 /// Every key with its meaning and default.
 pub const BASE: &str = include_str!("../settings/base.toml");
@@ -49,6 +52,9 @@ pub struct Settings {
     pub gateway: Gateway,
     /// Log lines.
     pub log: Log,
+    /// Other APIs behind the gateway.
+    #[serde(default)]
+    pub upstreams: Vec<Upstream>,
 }
 
 macro_rules! section {
@@ -255,6 +261,7 @@ impl Settings {
     /// Checks limits; the error names the key.
     pub fn validate(&self) -> Result<(), Error> {
         limits::check(self)?;
+        upstream::check(&self.upstreams)?;
         let url = &self.database.url;
         if !(url.starts_with("sqlite:") || url.starts_with("postgres://") || url.starts_with("postgresql://")) {
             return Err(Error(

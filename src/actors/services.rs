@@ -16,7 +16,7 @@ use crate::{
     actors::{api_call::prepared::PreparedCall, background::Inbox},
     clock::Clock,
     domain::ids::{CallApiId, TenantId},
-    engine::{access::Access, client_cache::ClientCache},
+    engine::{access::Access, client_cache::ClientCache, upstreams::Upstreams},
     error::{Error, Result},
     events::Events,
     http::Outbound,
@@ -57,6 +57,8 @@ pub struct Services {
     pub access: Access,
     /// Credentials, cached.
     pub clients: ClientCache,
+    /// Other APIs behind the gateway.
+    pub upstreams: Upstreams,
     /// Counters and histograms.
     pub metrics: Metrics,
     /// Of the ownership of the shards; a later owner's is higher.
@@ -124,6 +126,7 @@ impl Services {
             event_streams: Arc::new(Semaphore::new(EVENT_STREAMS_MAX)),
             background: Inbox::new(&settings.background),
             access,
+            upstreams: Upstreams::new(&settings)?,
             clients: ClientCache::new(store.clone(), sealer.clone(), clock.clone()),
             settings,
             clock,

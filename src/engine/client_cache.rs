@@ -11,7 +11,7 @@ use lru::LruCache;
 use crate::{
     clock::Clock,
     domain::ids::{ClientId, TenantId},
-    error::{Error, Result},
+    error::{Code, Error, Result},
     http::{Auth, ClientCredentials},
     store::{Sealer, Store},
 };
@@ -28,6 +28,7 @@ pub struct ClientCache {
     sealer: Sealer,
     clock: Clock,
     kept: Mutex<LruCache<ClientId, Kept<Arc<ClientCredentials>>>>,
+    names: Mutex<LruCache<(TenantId, String), Kept<ClientId>>>,
 }
 
 impl ClientCache {
@@ -37,6 +38,7 @@ impl ClientCache {
             sealer,
             clock,
             kept: Mutex::new(LruCache::new(CLIENTS_MAX)),
+            names: Mutex::new(LruCache::new(CLIENTS_MAX)),
         }
     }
 
@@ -71,9 +73,42 @@ impl ClientCache {
         Ok(credentials)
     }
 
+    /// The credentials of a client by its id or, if the text is none, by its name; none: there is no such client in the
+    /// tenant.
+    ///
+    /// # Errors
+    /// The store does not answer.
+    pub async fn find(&self, tenant_id: TenantId, id_or_name: &str) -> Result<Option<Arc<ClientCredentials>>> {
+        let id = match id_or_name.parse() {
+            Ok(id) => Some(id),
+            Err(_) => self.named(tenant_id, id_or_name).await?,
+        };
+        let Some(id) = id else { return Ok(None) };
+        match self.credentials(tenant_id, id).await {
+            Ok(credentials) => Ok(Some(credentials)),
+            Err(error) if error.code == Code::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn named(&self, tenant_id: TenantId, name: &str) -> Result<Option<ClientId>> {
+        let now = self.clock.monotonic();
+        let key = (tenant_id, name.to_owned());
+        if let Some((id, _)) = lock(&self.names).get(&key).filter(|kept| kept.1 > now) {
+            return Ok(Some(*id));
+        }
+        let found = self.store.client_named(tenant_id, name).await?;
+        if let Some(id) = found {
+            lock(&self.names).put(key, (id, now + KEPT));
+        }
+        Ok(found)
+    }
+
     /// After a change of the client.
     pub fn forget(&self, id: ClientId) {
         lock(&self.kept).pop(&id);
+        // The change may be one of names.
+        lock(&self.names).clear();
     }
 }
 

@@ -43,6 +43,7 @@ pub mod tenants;
 pub mod test_call;
 pub mod tokens;
 pub mod transactions;
+pub mod upstreams;
 pub mod users;
 
 pub use start::Builder;

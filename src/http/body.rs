@@ -116,11 +116,6 @@ impl Collector {
         })
     }
 
-    /// Bytes received so far, before decompression.
-    pub fn received(&self) -> usize {
-        self.received
-    }
-
     /// True when the work on a chunk is worth a pause for others.
     pub fn is_heavy(&self) -> bool {
         !matches!(self.form, Form::Plain(_) | Form::One(_))

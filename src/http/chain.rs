@@ -8,7 +8,7 @@ use url::Url;
 
 use super::auth::Auth;
 use super::error::{Error, Step};
-use super::exchange::{Answer, Hop, Stage, exchange};
+use super::exchange::{Answer, Hop, HopBody, Stage, exchange};
 use super::headers::Header;
 use super::message::Method;
 use super::outbound::Shared;
@@ -56,14 +56,14 @@ pub(super) async fn follow(
         let credential = at.credential(plan.auth, token)?;
         let with_key = credential.on_url(&at.url);
         let hop = Hop {
-            method: at.method,
+            method: at.method.into(),
             url: with_key.as_ref().unwrap_or(&at.url),
             headers: &at.headers,
             credential: &credential,
-            body: at.body.clone(),
-            response_bytes_max: plan.response_bytes_max,
+            body: at.body.clone().map_or(HopBody::None, HopBody::Bytes),
+            own: true,
         };
-        let answer = exchange(shared, hop, stage).await?;
+        let answer = exchange(shared, hop, plan.response_bytes_max, stage).await?;
         let Some(next) = redirect::next(answer.status, answer.header("location"), &at.url, at.method) else {
             return Ok((answer, at.url));
         };

@@ -16,6 +16,8 @@ pub const RETRY_AFTER_MS_MAX: u64 = 3_600_000;
 pub enum Step {
     /// The request itself is not valid: URL, header name or value.
     Request,
+    /// The body of the request did not come to its end: whoever sends it stopped.
+    Body,
     /// The client's budget has no room within the deadline.
     Budget,
     /// No token was got.
@@ -43,6 +45,7 @@ impl Step {
     pub fn as_str(self) -> &'static str {
         match self {
             Step::Request => "request",
+            Step::Body => "body",
             Step::Budget => "budget",
             Step::Token => "token",
             Step::Egress => "egress",
@@ -101,7 +104,7 @@ impl Error {
     /// An error with the retry class usual for its step.
     pub fn new(step: Step, message: impl Into<String>) -> Error {
         let retry = match step {
-            Step::Request | Step::Egress | Step::TooLarge | Step::Redirect => RetryClass::Never,
+            Step::Request | Step::Body | Step::Egress | Step::TooLarge | Step::Redirect => RetryClass::Never,
             Step::Budget => RetryClass::Throttled,
             Step::Token | Step::Dns | Step::Connect | Step::Tls | Step::Timeout | Step::Protocol => {
                 RetryClass::Transport

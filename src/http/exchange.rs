@@ -3,23 +3,24 @@
 use std::cell::Cell;
 use std::sync::Arc;
 
-use actix_http::error::{ParseError, PayloadError};
-use actix_http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, HOST, HeaderValue, USER_AGENT};
-use awc::ClientResponse;
+use actix_http::body::{BodyStream, SizedStream};
+use actix_http::error::ParseError;
+use actix_http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, HOST, HeaderMap, HeaderValue, USER_AGENT};
 use awc::error::{ConnectError, SendRequestError};
 use bytes::Bytes;
-use futures_util::StreamExt;
+use futures_util::stream::LocalBoxStream;
 use url::Url;
 
 use super::body::{Caps, Collector};
 use super::dial::DialError;
 use super::error::{Error, Step};
 use super::headers::Header;
-use super::message::Method;
+use super::opened::Opened;
 use super::outbound::Shared;
 use super::pool;
 use super::sign::Credential;
-use super::wire::{Closed, HeadTooLarge};
+use super::stream::StreamError;
+use super::wire::HeadTooLarge;
 
 /// Decompression gives way to others after this many chunks.
 const CHUNKS_BEFORE_PAUSE: usize = 16;
@@ -30,18 +31,31 @@ pub(super) enum Stage {
     Budget,
     Token,
     Place,
+    /// The rest of the request's own body, which somebody else sends.
+    Upload,
     Answer,
     Body,
 }
 
 /// One request on the wire.
 pub(super) struct Hop<'a> {
-    pub method: Method,
+    pub method: actix_http::Method,
     pub url: &'a Url,
     pub headers: &'a [Header],
     pub credential: &'a Credential,
-    pub body: Option<Bytes>,
-    pub response_bytes_max: usize,
+    pub body: HopBody,
+    /// A request of our own: says who asks and which encodings are read. What is passed on says what its sender said.
+    pub own: bool,
+}
+
+/// What a request carries.
+pub(super) enum HopBody {
+    None,
+    Bytes(Bytes),
+    Stream {
+        stream: LocalBoxStream<'static, Result<Bytes, StreamError>>,
+        length: Option<u64>,
+    },
 }
 
 /// One answer.
@@ -60,21 +74,40 @@ impl Answer {
     }
 }
 
-/// Sends and reads everything.
-pub(super) async fn exchange(shared: &Arc<Shared>, hop: Hop<'_>, stage: &Cell<Stage>) -> Result<Answer, Error> {
+/// Sends and reads everything, of the body at most so many bytes.
+pub(super) async fn exchange(
+    shared: &Arc<Shared>,
+    hop: Hop<'_>,
+    response_bytes_max: usize,
+    stage: &Cell<Stage>,
+) -> Result<Answer, Error> {
+    let opened = open(shared, hop, stage).await?;
+    let (status, headers) = (opened.status(), texts(opened.headers()));
+    let caps = Caps {
+        bytes_max: response_bytes_max,
+        ratio_max: shared.settings.decompression_ratio_max,
+    };
+    let body = read_body(opened, caps).await?;
+    Ok(Answer { status, headers, body })
+}
+
+/// Sends and waits for the head of the answer.
+pub(super) async fn open(shared: &Arc<Shared>, hop: Hop<'_>, stage: &Cell<Stage>) -> Result<Opened, Error> {
     let secure = hop.url.scheme() == "https";
     let host = hop.url.host_str().unwrap_or_default();
     let port = hop.url.port_or_known_default().unwrap_or(0);
     let authority = format!("{host}:{port}");
     stage.set(Stage::Place);
-    let _place = shared.hosts.take(&authority).await;
+    let place = shared.hosts.take(&authority).await;
     stage.set(Stage::Answer);
     let client = pool::client(shared, secure, &authority);
     let path = hop.url.path();
     let query = hop.url.query().map(|query| format!("?{query}")).unwrap_or_default();
+    // Some servers insist on a length with these methods.
+    let needs_length = matches!(hop.method.as_str(), "POST" | "PUT" | "PATCH");
     // Always http for awc: TLS is the dialer's.
     let mut request = client
-        .request(method_of(hop.method), format!("http://{authority}{path}{query}"))
+        .request(hop.method, format!("http://{authority}{path}{query}"))
         .no_decompress();
     let head = request.headers_mut();
     for header in hop.headers {
@@ -89,64 +122,44 @@ pub(super) async fn exchange(shared: &Arc<Shared>, hop: Hop<'_>, stage: &Cell<St
         host
     };
     head.insert(HOST, header_value(host_value)?);
-    if !head.contains_key(ACCEPT_ENCODING) {
+    if hop.own && !head.contains_key(ACCEPT_ENCODING) {
         head.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip, deflate"));
     }
-    if !head.contains_key(USER_AGENT) {
+    if hop.own && !head.contains_key(USER_AGENT) {
         head.insert(USER_AGENT, shared.user_agent.clone());
     }
     let sent = match hop.body {
-        Some(body) => request.send_body(body),
-        // Some servers insist on a length with these methods.
-        None if matches!(hop.method, Method::Post | Method::Put | Method::Patch) => request.send_body(Bytes::new()),
-        None => request.send_body(actix_http::body::None::new()),
+        HopBody::Bytes(body) => request.send_body(body),
+        HopBody::Stream {
+            stream,
+            length: Some(length),
+        } => request.send_body(SizedStream::new(length, stream)),
+        HopBody::Stream { stream, length: None } => request.send_body(BodyStream::new(stream)),
+        HopBody::None if needs_length => request.send_body(Bytes::new()),
+        HopBody::None => request.send_body(actix_http::body::None::new()),
     };
     let response = sent.await.map_err(|cause| send_error(cause, host))?;
-    let (status, headers) = read_head(&response);
     stage.set(Stage::Body);
-    let caps = Caps {
-        bytes_max: hop.response_bytes_max,
-        ratio_max: shared.settings.decompression_ratio_max,
-    };
-    let body = read_body(response, caps).await?;
-    Ok(Answer { status, headers, body })
+    Ok(Opened::new(response, place))
 }
 
-fn read_head(response: &ClientResponse) -> (u16, Vec<(String, String)>) {
+fn texts(headers: &HeaderMap) -> Vec<(String, String)> {
     let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
-    let headers = response
-        .headers()
+    headers
         .iter()
-        .map(|(name, value)| (name.as_str().to_owned(), text(value)));
-    (response.status().as_u16(), headers.collect())
+        .map(|(name, value)| (name.as_str().to_owned(), text(value)))
+        .collect()
 }
 
-async fn read_body(mut response: ClientResponse, caps: Caps) -> Result<Bytes, Error> {
-    let head = response.headers();
-    let encoding = head.get(CONTENT_ENCODING).and_then(|value| value.to_str().ok());
-    let announced = head
-        .get(CONTENT_LENGTH)
-        .and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
-    if announced.is_some_and(|bytes| bytes > caps.bytes_max) {
+async fn read_body(mut opened: Opened, caps: Caps) -> Result<Bytes, Error> {
+    let encoding = opened.headers().get(CONTENT_ENCODING);
+    let mut collector = Collector::new(encoding.and_then(|value| value.to_str().ok()), caps)?;
+    if opened.announced().is_some_and(|bytes| bytes > caps.bytes_max as u64) {
         return Err(caps.too_large());
     }
-    let until_close = announced.is_none() && !head.contains_key(actix_http::header::TRANSFER_ENCODING);
-    let mut collector = Collector::new(encoding, caps)?;
     let mut chunks = 0;
-    while let Some(chunk) = response.next().await {
-        match chunk {
-            Ok(chunk) => collector.push(chunk)?,
-            Err(PayloadError::Incomplete(Some(cause))) if until_close && is_close(&cause) => break,
-            Err(cause) => {
-                let received = collector.received();
-                let of = announced.map(|bytes| format!(" of {bytes}")).unwrap_or_default();
-                let message = format!(
-                    "the answer ended early, after {received}{of} bytes: {}",
-                    body_cause(&cause)
-                );
-                return Err(Error::new(Step::Protocol, message));
-            }
-        }
+    while let Some(chunk) = opened.next().await {
+        collector.push(chunk?)?;
         chunks += 1;
         if chunks % CHUNKS_BEFORE_PAUSE == 0 && collector.is_heavy() {
             tokio::task::yield_now().await;
@@ -155,29 +168,8 @@ async fn read_body(mut response: ClientResponse, caps: Caps) -> Result<Bytes, Er
     collector.finish()
 }
 
-fn method_of(method: Method) -> actix_http::Method {
-    match method {
-        Method::Get => actix_http::Method::GET,
-        Method::Delete => actix_http::Method::DELETE,
-        Method::Patch => actix_http::Method::PATCH,
-        Method::Post => actix_http::Method::POST,
-        Method::Put => actix_http::Method::PUT,
-    }
-}
-
 fn header_value(text: &str) -> Result<HeaderValue, Error> {
     HeaderValue::from_str(text).map_err(|_| Error::new(Step::Request, format!("{text:?} cannot be sent as a host")))
-}
-
-fn is_close(cause: &std::io::Error) -> bool {
-    cause.get_ref().is_some_and(|inner| inner.is::<Closed>())
-}
-
-fn body_cause(cause: &PayloadError) -> String {
-    match cause {
-        PayloadError::Incomplete(Some(cause)) | PayloadError::Io(cause) => cause.to_string(),
-        other => other.to_string(),
-    }
 }
 
 fn send_error(cause: SendRequestError, host: &str) -> Error {
@@ -207,6 +199,7 @@ fn send_error(cause: SendRequestError, host: &str) -> Error {
             Step::Protocol,
             format!("the answer of {host} is not valid HTTP: {cause}"),
         ),
+        SendRequestError::Body(cause) => Error::new(Step::Body, format!("the body of the request: {cause}")),
         SendRequestError::Timeout => Error::new(Step::Timeout, format!("{host} did not answer in time")),
         SendRequestError::Url(cause) => Error::new(Step::Request, format!("the URL cannot be used: {cause}")),
         SendRequestError::Http(cause) => Error::new(Step::Request, format!("the request cannot be sent: {cause}")),

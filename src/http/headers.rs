@@ -39,6 +39,11 @@ pub fn check_value(value: &str) -> Result<(), String> {
     }
 }
 
+/// True for what the transport writes itself.
+pub(super) fn is_refused(name: &HeaderName) -> bool {
+    REFUSED.contains(&name.as_str())
+}
+
 /// A checked header.
 #[derive(Clone)]
 pub(super) struct Header {

@@ -53,6 +53,18 @@ impl Method {
     }
 }
 
+impl From<Method> for actix_http::Method {
+    fn from(method: Method) -> actix_http::Method {
+        match method {
+            Method::Get => actix_http::Method::GET,
+            Method::Delete => actix_http::Method::DELETE,
+            Method::Patch => actix_http::Method::PATCH,
+            Method::Post => actix_http::Method::POST,
+            Method::Put => actix_http::Method::PUT,
+        }
+    }
+}
+
 impl std::str::FromStr for Method {
     type Err = String;
 

@@ -1,5 +1,5 @@
 //! Outbound HTTP: one client, one egress policy, credentials, budgets, limits. Everything that leaves the engine
-//! passes [`Outbound::send`]. Imports neither the store nor the actors.
+//! passes [`Outbound::send`] or, where a body is passed on as it comes, [`Outbound::stream`]. Imports neither the store nor the actors.
 
 mod auth;
 mod auth_input;
@@ -12,6 +12,7 @@ mod error;
 mod exchange;
 mod headers;
 mod message;
+mod opened;
 mod outbound;
 mod pool;
 mod redact;
@@ -19,6 +20,7 @@ mod redirect;
 mod secret;
 mod settings;
 mod sign;
+mod stream;
 mod tls;
 mod token;
 mod token_request;
@@ -38,4 +40,5 @@ pub use outbound::{Check, Outbound};
 pub use redact::{redacted, redacted_headers};
 pub use secret::Secret;
 pub use settings::HttpSettings;
+pub use stream::{StreamBody, StreamError, StreamRequest, StreamResponse};
 pub use vault::{JournalEntry, MemoryVault, Stored, StoredToken, TokenVault, VaultError, VaultFuture};

@@ -24,14 +24,14 @@ use super::message::{Request, Response, SentRequest};
 use super::pool::HostSlots;
 use super::settings::HttpSettings;
 use super::tls;
-use super::token::{Known, Tokens};
+use super::token::{Known, Token, Tokens, with_token};
 use super::vault::TokenVault;
 use crate::clock::Clock;
 
 /// Outbound HTTP of one engine. Cheap to clone; any thread with an actix runtime may send.
 #[derive(Clone)]
 pub struct Outbound {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
 }
 
 pub(super) struct Shared {
@@ -43,8 +43,8 @@ pub(super) struct Shared {
     pub vault: Arc<dyn TokenVault>,
     pub hosts: HostSlots,
     pub lookups: Arc<Semaphore>,
-    budgets: Budgets,
-    tokens: Tokens,
+    pub budgets: Budgets,
+    pub tokens: Tokens,
 }
 
 /// How the credentials of a client fare.
@@ -96,7 +96,7 @@ impl Outbound {
     pub async fn send(&self, request: Request) -> Result<Response, Error> {
         let shared = &self.shared;
         let started = shared.clock.monotonic();
-        let timeout_ms = non_zero(request.timeout_ms).unwrap_or(shared.settings.timeout_ms_default);
+        let timeout_ms = shared.settings.timeout_ms(request.timeout_ms);
         let sent = SentRequest::new(Arc::new(request));
         let sending = Sending {
             shared,
@@ -229,45 +229,30 @@ impl Sending<'_> {
         };
         // Before anything is spent on it: the first URL is checked again when it is sent.
         self.shared.policy.check_url(&plan.url)?;
-        let _permit = self.permit(client).await?;
+        let _permit = self.shared.permit(client, self.started, self.timeout).await?;
         match client.filter(|client| client.auth.needs_token()) {
-            Some(client) => self.with_token(client, &plan, stage).await,
+            Some(client) => {
+                let send = async |token: &Token| follow(self.shared, &plan, Some(&token.secret), stage).await;
+                with_token(self.shared, client, stage, true, |answer| answer.0.status, send).await
+            }
             None => follow(self.shared, &plan, None, stage).await,
         }
     }
+}
 
-    async fn permit(&self, client: Option<&Arc<ClientCredentials>>) -> Result<Permit, Error> {
+impl Shared {
+    /// A place in the budget of a client, within the deadline that began at `started`.
+    pub async fn permit(
+        &self,
+        client: Option<&Arc<ClientCredentials>>,
+        started: Duration,
+        timeout: Duration,
+    ) -> Result<Permit, Error> {
         let Some(client) = client else {
             return Ok(Permit::default());
         };
-        let spent = self.shared.clock.monotonic().saturating_sub(self.started);
-        self.shared
-            .budgets
-            .acquire(client, self.timeout.saturating_sub(spent))
-            .await
-    }
-
-    /// After a 401 the token is renewed once and the request sent once more, unless the token was brand new.
-    async fn with_token(
-        &self,
-        client: &Arc<ClientCredentials>,
-        plan: &Plan<'_>,
-        stage: &Cell<Stage>,
-    ) -> Result<(Answer, Url), Error> {
-        let tokens = &self.shared.tokens;
-        stage.set(Stage::Token);
-        let (token, fresh) = tokens.get(self.shared, client, Known::default()).await?;
-        let first = follow(self.shared, plan, Some(&token.secret), stage).await?;
-        if first.0.status != 401 || fresh {
-            return Ok(first);
-        }
-        stage.set(Stage::Token);
-        let known = Known {
-            rejected: Some(token),
-            by_hand: false,
-        };
-        let (token, _) = tokens.get(self.shared, client, known).await?;
-        follow(self.shared, plan, Some(&token.secret), stage).await
+        let spent = self.clock.monotonic().saturating_sub(started);
+        self.budgets.acquire(client, timeout.saturating_sub(spent)).await
     }
 }
 
@@ -277,11 +262,12 @@ pub(super) fn parse_url(text: &str) -> Result<Url, Error> {
     Ok(url)
 }
 
-fn too_slow(timeout_ms: u64, stage: Stage) -> Error {
+pub(super) fn too_slow(timeout_ms: u64, stage: Stage) -> Error {
     let (step, waiting) = match stage {
         Stage::Budget => (Step::Budget, "a place in the client's budget"),
         Stage::Token => (Step::Timeout, "a token"),
         Stage::Place => (Step::Timeout, "a free connection to the host"),
+        Stage::Upload => (Step::Body, "the rest of the request's own body"),
         Stage::Answer => (Step::Timeout, "an answer"),
         Stage::Body => (Step::Timeout, "the rest of the answer"),
     };
@@ -289,8 +275,4 @@ fn too_slow(timeout_ms: u64, stage: Stage) -> Error {
         step,
         format!("not done within {timeout_ms} ms; it was still waiting for {waiting}"),
     )
-}
-
-fn non_zero(value: u64) -> Option<u64> {
-    (value != 0).then_some(value)
 }

@@ -16,21 +16,29 @@ impl SentRequest {
         let request = self.request();
         let mut secrets: Vec<String> = request.secret_headers.iter().map(|(_, value)| value.clone()).collect();
         if let Some(client) = &request.client {
-            for (_, secret) in client.auth.secrets() {
-                let text = secret.expose();
-                let encoded: String = url::form_urlencoded::byte_serialize(text.as_bytes()).collect();
-                if encoded != text {
-                    secrets.push(encoded);
-                }
-                secrets.push(text.to_owned());
-            }
-            if let Auth::Basic { username, password } = &client.auth {
-                secrets.push(STANDARD.encode(format!("{username}:{}", password.expose())));
-            }
+            secrets.extend(secrets_of(&client.auth));
         }
         secrets.retain(|secret| secret.len() >= SECRET_BYTES_MIN);
         secrets
     }
+}
+
+/// The secrets of credentials in the forms in which they are sent; short ones are left out.
+pub(super) fn secrets_of(auth: &Auth) -> Vec<String> {
+    let mut secrets = Vec::new();
+    for (_, secret) in auth.secrets() {
+        let text = secret.expose();
+        let encoded: String = url::form_urlencoded::byte_serialize(text.as_bytes()).collect();
+        if encoded != text {
+            secrets.push(encoded);
+        }
+        secrets.push(text.to_owned());
+    }
+    if let Auth::Basic { username, password } = auth {
+        secrets.push(STANDARD.encode(format!("{username}:{}", password.expose())));
+    }
+    secrets.retain(|secret| secret.len() >= SECRET_BYTES_MIN);
+    secrets
 }
 
 /// The text with every secret replaced.

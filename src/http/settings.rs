@@ -40,6 +40,16 @@ pub struct HttpSettings {
     pub user_agent: String,
 }
 
+impl HttpSettings {
+    /// The deadline of a request, milliseconds; zero stands for the default.
+    pub(super) fn timeout_ms(&self, wanted_ms: u64) -> u64 {
+        match wanted_ms {
+            0 => self.timeout_ms_default,
+            given => given,
+        }
+    }
+}
+
 impl Default for HttpSettings {
     fn default() -> HttpSettings {
         HttpSettings {

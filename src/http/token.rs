@@ -121,6 +121,41 @@ impl Tokens {
     }
 }
 
+/// Sends with a token of the client. After a 401 the token is renewed once and the request sent once more, unless the
+/// token was brand new. What cannot be sent `again` keeps its 401, but the next request finds another token.
+pub(super) async fn with_token<T>(
+    shared: &Arc<Shared>,
+    client: &Arc<ClientCredentials>,
+    stage: &Cell<Stage>,
+    again: bool,
+    status: impl Fn(&T) -> u16,
+    send: impl AsyncFn(&Token) -> Result<T, Error>,
+) -> Result<T, Error> {
+    stage.set(Stage::Token);
+    let (token, fresh) = shared.tokens.get(shared, client, Known::default()).await?;
+    let first = send(&token).await?;
+    if status(&first) != 401 || fresh {
+        return Ok(first);
+    }
+    let known = Known {
+        rejected: Some(token),
+        by_hand: false,
+    };
+    if !again {
+        let (shared, client) = (Arc::clone(shared), Arc::clone(client));
+        actix_rt::spawn(async move {
+            // Whoever needs a token next meets the same error.
+            let _ = shared.tokens.get(&shared, &client, known).await;
+        });
+        return Ok(first);
+    }
+    // Gives its connection back: the second request may need the same place.
+    drop(first);
+    stage.set(Stage::Token);
+    let (token, _) = shared.tokens.get(shared, client, known).await?;
+    send(&token).await
+}
+
 impl Slot {
     fn with<T>(&self, work: impl FnOnce(&mut State) -> T) -> T {
         work(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))

@@ -5,7 +5,9 @@
 //! - it takes an answer without any length for an empty one: here such a head is marked as HTTP/1.0, for which it reads
 //!   until the end;
 //! - it takes an interim answer (1xx) for the answer: here they are skipped;
-//! - it parses a growing head from the start with every read: here it gets whole heads, up to a limit.
+//! - it parses a growing head from the start with every read: here it gets whole heads, up to a limit;
+//! - it reads nothing before it has written all of a request: here an upstream that answers early, and takes no more of
+//!   the body, is heard. The rest of the body is thrown away, and so is the connection after the answer.
 
 use std::fmt;
 use std::io;
@@ -30,6 +32,8 @@ pub(super) struct Wire {
     io: Io,
     head_bytes_max: usize,
     phase: Phase,
+    /// The upstream takes no more of the request.
+    deaf: bool,
 }
 
 enum Phase {
@@ -55,6 +59,7 @@ impl Wire {
             io,
             head_bytes_max,
             phase: Phase::Body,
+            deaf: false,
         }
     }
 
@@ -83,6 +88,9 @@ impl Wire {
             }
             if let Some(at) = end {
                 mark_unmeasured(head, at);
+                if self.deaf {
+                    mark_last(head);
+                }
             }
             let is_http = head.iter().zip(b"HTTP/").all(|(one, other)| one == other);
             if end.is_some() || !is_http {
@@ -93,6 +101,15 @@ impl Wire {
             }
         }
         Poll::Ready(Ok(()))
+    }
+
+    /// While the upstream takes nothing: whether it has answered already.
+    fn answers_early(&mut self, context: &mut Context<'_>) -> bool {
+        let ended = self.poll_head(context).is_ready();
+        if let Phase::Handing { bytes, handed: 0 } = &mut self.phase {
+            mark_last(bytes);
+        }
+        ended
     }
 }
 
@@ -168,6 +185,19 @@ fn mark_unmeasured(head: &mut [u8], end: usize) {
     }
 }
 
+/// After this answer the connection is of no use.
+fn mark_last(head: &mut Vec<u8>) {
+    if let Some(line) = head.iter().position(|byte| *byte == b'\n') {
+        head.splice(line + 1..=line, *b"connection: close\r\n");
+    }
+}
+
+/// An upstream that has closed may have said why before.
+fn is_refusal(cause: &io::Error) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset};
+    matches!(cause.kind(), BrokenPipe | ConnectionAborted | ConnectionReset)
+}
+
 trait Duplex: AsyncRead + AsyncWrite + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Unpin> Duplex for T {}
@@ -193,15 +223,27 @@ impl AsyncRead for Wire {
 impl AsyncWrite for Wire {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let wire = self.get_mut();
-        if !matches!(wire.phase, Phase::Head(_)) {
+        if !matches!(wire.phase, Phase::Head(_)) && !wire.deaf {
             // awc reads nothing before it has written all of a request.
             wire.phase = Phase::Head(Vec::new());
         }
-        wire.io.stream().poll_write(context, bytes)
+        if wire.deaf {
+            return Poll::Ready(Ok(bytes.len()));
+        }
+        match wire.io.stream().poll_write(context, bytes) {
+            Poll::Ready(Err(cause)) if is_refusal(&cause) => wire.deaf = true,
+            Poll::Pending if wire.answers_early(context) => wire.deaf = true,
+            other => return other,
+        }
+        Poll::Ready(Ok(bytes.len()))
     }
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.get_mut().io.stream().poll_flush(context)
+        let wire = self.get_mut();
+        if wire.deaf {
+            return Poll::Ready(Ok(()));
+        }
+        wire.io.stream().poll_flush(context)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {

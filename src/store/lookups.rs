@@ -46,4 +46,18 @@ impl Store {
             version: row.version,
         }))
     }
+
+    /// The id of the client with this name; `None`: not in this tenant.
+    pub async fn client_named(&self, tenant_id: TenantId, name: &str) -> Result<Option<ClientId>> {
+        let name = name.to_owned();
+        self.read(move |db| async move {
+            let found = entity::client::Entity::find()
+                .filter(entity::client::Column::TenantId.eq(tenant_id.uuid()))
+                .filter(entity::client::Column::Name.eq(name))
+                .one(&db)
+                .await?;
+            Ok(found.map(|row| ClientId::from(row.id)))
+        })
+        .await
+    }
 }
