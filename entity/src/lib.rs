@@ -2,6 +2,9 @@
 
 pub mod api_token;
 pub mod audit_log;
+pub mod background_body;
+pub mod background_key;
+pub mod background_request;
 pub mod call_api;
 pub mod call_api_state;
 pub mod client;

@@ -7,6 +7,7 @@ mod m20261122_000001_create_tenant_user;
 mod m20261122_000002_create_client;
 mod m20261122_000003_create_call_api;
 mod m20261122_000004_create_transaction;
+mod m20261122_000005_create_background;
 mod m20261122_000006_create_webhook;
 mod table;
 
@@ -21,6 +22,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000002_create_client::Migration),
             Box::new(m20261122_000003_create_call_api::Migration),
             Box::new(m20261122_000004_create_transaction::Migration),
+            Box::new(m20261122_000005_create_background::Migration),
             Box::new(m20261122_000006_create_webhook::Migration),
         ]
     }

@@ -49,14 +49,11 @@ pub(super) const INSERT: Shape = Shape {
 };
 
 /// Inserts deliveries, in the transaction that commits what they tell about. Doing it twice does no harm.
-#[expect(
-    dead_code,
-    reason = "called by the end of background requests, which is still to come"
-)]
-pub(super) async fn insert(transaction: &DatabaseTransaction, deliveries: &[&NewDelivery]) -> Result<()> {
-    if deliveries.is_empty() {
-        return Ok(());
-    }
+pub(super) async fn insert(
+    transaction: &DatabaseTransaction,
+    texts: &mut Texts,
+    deliveries: &[&NewDelivery],
+) -> Result<()> {
     let mut values: Vec<Value> = Vec::with_capacity(deliveries.len() * INSERT.columns);
     for new in deliveries {
         values.extend([
@@ -76,6 +73,6 @@ pub(super) async fn insert(transaction: &DatabaseTransaction, deliveries: &[&New
             Value::from(new.next_at.as_microsecond()),
         ]);
     }
-    Texts::default().execute(transaction, &INSERT, values).await?;
+    texts.execute(transaction, &INSERT, values).await?;
     Ok(())
 }

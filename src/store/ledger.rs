@@ -1,26 +1,31 @@
-//! Owns the writing of runs: one writer for each store, which puts what has arrived since its last flush into ONE
-//! transaction, because a flush of the disk costs the same for one run as for five hundred.
+//! Owns the writing of runs and of requests in the background: one writer for each store, which puts what has arrived
+//! since its last flush into ONE transaction, because a flush of the disk costs the same for one run as for five hundred.
 //!
-//! `entry` has what can be written, `writer` the loop that makes batches, splits failed ones and answers, `batch` the
-//! order within one transaction, `runs`, `transactions`, `states` the statements, `rows` statement texts that repeat, so
-//! that the database prepares each once.
+//! `entry` has what can be written of runs, `writer` the loop that makes batches, splits failed ones and answers, `batch`
+//! the order within one transaction, `runs`, `transactions`, `states`, `background` the statements, `rows` statement texts
+//! that repeat, so that the database prepares each once.
 
 use std::sync::{
     Arc,
     atomic::{AtomicU64, AtomicUsize, Ordering},
 };
 
-use sea_orm::DatabaseConnection;
+use sea_orm::{DatabaseConnection, DatabaseTransaction};
 use tokio::{
     runtime::Handle,
     sync::{mpsc, oneshot},
 };
 use uuid::Uuid;
 
-use super::{Error, Result, Store};
-use crate::clock::Clock;
+use super::{
+    Error, Result, Store,
+    background::{Accepted, Claim, Claimed, Finish, NewRequest},
+    call_apis::shard_of,
+};
+use crate::{clock::Clock, domain::ids::BackgroundId};
 use batch::Answer;
 
+mod background;
 mod batch;
 mod entry;
 mod fence;
@@ -82,17 +87,23 @@ enum Entry {
     Run(Box<RunCommit>, Reply<RunCommitted>),
     Started(StartedRun, Reply<()>),
     State(Box<StateCommit>, Reply<()>),
+    Accept(Box<NewRequest>, Reply<Accepted>),
+    Claim(Claim, Reply<Option<Claimed>>),
+    Finish(Box<Finish>, Reply<bool>),
     /// Writes nothing: is answered when everything before it is.
     Barrier(Reply<()>),
 }
 
 impl Entry {
-    /// The call whose rows it writes.
-    fn call(&self) -> Option<Uuid> {
+    /// The call or the request whose rows it writes.
+    fn subject(&self) -> Option<Uuid> {
         match self {
             Self::Run(commit, _) => Some(commit.call_api_id.uuid()),
             Self::Started(started, _) => Some(started.call_api_id.uuid()),
             Self::State(commit, _) => Some(commit.call_api_id.uuid()),
+            Self::Accept(request, _) => Some(request.id.uuid()),
+            Self::Claim(claim, _) => Some(claim.id.uuid()),
+            Self::Finish(finish, _) => Some(finish.id.uuid()),
             Self::Barrier(_) => None,
         }
     }
@@ -103,6 +114,9 @@ impl Entry {
             Self::Run(commit, _) => Some((commit.shard, commit.epoch)),
             Self::Started(started, _) => Some((started.shard, started.epoch)),
             Self::State(commit, _) => Some((commit.shard, commit.epoch)),
+            Self::Accept(request, _) => Some(claim_of(request.id, request.epoch)),
+            Self::Claim(claim, _) => Some(claim_of(claim.id, claim.epoch)),
+            Self::Finish(finish, _) => Some(claim_of(finish.id, finish.epoch)),
             Self::Barrier(_) => None,
         }
     }
@@ -111,21 +125,44 @@ impl Entry {
     fn answer(self, answer: Answer) {
         match (self, answer) {
             (Self::Run(_, reply), Answer::Run(committed)) => drop(reply.send(Ok(committed))),
-            (Self::Run(_, reply), Answer::Refused(error)) => drop(reply.send(Err(error))),
-            // Every run that is not refused is answered as one.
-            (Self::Run(_, reply), Answer::Done) => drop(reply.send(Err(Error::Closed))),
+            (Self::Accept(_, reply), Answer::Accepted(accepted)) => drop(reply.send(Ok(accepted))),
+            (Self::Claim(_, reply), Answer::Claimed(claimed)) => drop(reply.send(Ok(claimed.map(|claimed| *claimed)))),
+            (Self::Finish(_, reply), Answer::Ended(ended)) => drop(reply.send(Ok(ended))),
+            // Of these every one that is not refused has an answer of its kind.
+            (Self::Run(_, reply), other) => drop(reply.send(Err(other.refusal()))),
+            (Self::Accept(_, reply), other) => drop(reply.send(Err(other.refusal()))),
+            (Self::Claim(_, reply), other) => drop(reply.send(Err(other.refusal()))),
+            (Self::Finish(_, reply), other) => drop(reply.send(Err(other.refusal()))),
             (Self::Started(_, reply) | Self::State(_, reply) | Self::Barrier(reply), answer) => {
                 drop(reply.send(match answer {
                     Answer::Refused(error) => Err(error),
-                    Answer::Run(_) | Answer::Done => Ok(()),
+                    _ => Ok(()),
                 }));
             }
         }
     }
 }
 
+/// The shard of a request, and the epoch under which something of it is to be written.
+fn claim_of(id: BackgroundId, epoch: i64) -> fence::Claim {
+    // Shards are numbers of one byte.
+    (u8::try_from(shard_of(id.uuid())).unwrap_or_default(), epoch)
+}
+
+/// Keeps the request's shard ours until the transaction ends.
+///
+/// # Errors
+/// [`Error::Lease`]: it belongs to another process.
+pub(super) async fn hold(transaction: &DatabaseTransaction, id: BackgroundId, epoch: i64) -> Result<()> {
+    let claims = [claim_of(id, epoch)].into();
+    match fence::broken(transaction, &claims).await?.is_empty() {
+        true => Ok(()),
+        false => Err(batch::fenced()),
+    }
+}
+
 impl Store {
-    /// The writer of runs.
+    /// The writer of runs and of requests in the background.
     #[must_use]
     pub fn ledger(&self) -> &Ledger {
         &self.inner.ledger
@@ -172,6 +209,31 @@ impl Ledger {
         self.submit(|reply| Entry::State(Box::new(commit), reply)).await
     }
 
+    /// Stores a request that is to be executed in the background; on disk when this returns.
+    ///
+    /// # Errors
+    /// [`Error::Full`] and [`Error::Lease`] as [`Ledger::commit_run`].
+    pub async fn accept(&self, request: NewRequest) -> Result<Accepted> {
+        self.submit(|reply| Entry::Accept(Box::new(request), reply)).await
+    }
+
+    /// Takes a queued request for execution; none: it is not queued any more. On disk when this returns.
+    ///
+    /// # Errors
+    /// [`Error::Full`] and [`Error::Lease`] as [`Ledger::commit_run`].
+    pub async fn claim(&self, claim: Claim) -> Result<Option<Claimed>> {
+        self.submit(|reply| Entry::Claim(claim, reply)).await
+    }
+
+    /// Ends a request, erases what its caller sent, and writes what is to tell of the end. Answers whether this ended it;
+    /// if not, nothing of it is written, and the parts of its answer's body are still to be dropped.
+    ///
+    /// # Errors
+    /// [`Error::Full`] and [`Error::Lease`] as [`Ledger::commit_run`].
+    pub async fn finish(&self, finish: Finish) -> Result<bool> {
+        self.submit(|reply| Entry::Finish(Box::new(finish), reply)).await
+    }
+
     /// Waits until everything that was handed in before is answered.
     ///
     /// # Errors
@@ -211,8 +273,15 @@ impl Ledger {
     }
 }
 
-/// The texts for three rows of the look-up of transactions and of the update of states, for tests of their plans.
+/// The texts for three rows of the statements that look rows up, for tests of their plans.
 #[cfg(test)]
-pub(super) fn sqlite_texts() -> [String; 2] {
-    [&transactions::FIND_SQLITE, &states::UPDATE].map(|shape| rows::text(sea_orm::DbBackend::Sqlite, shape, 3))
+pub(super) fn sqlite_texts() -> [String; 5] {
+    [
+        &transactions::FIND_SQLITE,
+        &states::UPDATE,
+        &background::CLAIM,
+        &background::FINISH,
+        &background::FIND_KEYS,
+    ]
+    .map(|shape| rows::text(sea_orm::DbBackend::Sqlite, shape, 3))
 }

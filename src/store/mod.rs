@@ -16,6 +16,7 @@ use crate::{clock::Clock, settings};
 
 pub mod api_tokens;
 pub mod audit;
+pub mod background;
 pub mod call_apis;
 pub mod call_state;
 pub mod clients;

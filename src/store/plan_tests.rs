@@ -22,7 +22,7 @@ async fn rows_are_found_by_an_index() {
     settings.database.url = format!("sqlite://{}/orrery.db?mode=rwc", directory.path().display());
     let store = Store::open(&settings.database, Clock::system()).await.unwrap();
     store.migrate().await.unwrap();
-    let [find, update] = ledger::sqlite_texts();
+    let [find, update, ..] = ledger::sqlite_texts();
     let running = "SELECT * FROM run WHERE finished_at IS NULL";
     let history = "SELECT * FROM run WHERE owner_id = ? AND tenant_id = ? AND due_at < ? ORDER BY due_at DESC LIMIT ?";
     let transactions = "SELECT * FROM transactions WHERE tenant_id = ? AND id < ? ORDER BY id DESC LIMIT ?";

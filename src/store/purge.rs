@@ -227,7 +227,7 @@ impl Store {
 }
 
 /// The lowest UUID v7 of a time: what is below was made before it.
-fn first_id_at(at: Timestamp) -> Uuid {
+pub(super) fn first_id_at(at: Timestamp) -> Uuid {
     let milliseconds = u128::try_from(at.as_millisecond()).unwrap_or_default();
     Uuid::from_u128(milliseconds << 80)
 }

@@ -1,5 +1,6 @@
 //! The store on SQLite and on PostgreSQL.
 
+mod background;
 mod boot;
 mod fixture;
 mod key;

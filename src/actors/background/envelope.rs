@@ -34,14 +34,7 @@ pub struct Envelope {
     pub body: Option<Bytes>,
 }
 
-/// Which body a chunk is of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Body {
-    /// Of the request.
-    Request,
-    /// Of the answer.
-    Response,
-}
+pub use crate::store::background::BodyKind as Body;
 
 impl Envelope {
     /// Seals it for its row (`background_request.request`).

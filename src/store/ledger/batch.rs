@@ -4,20 +4,42 @@ use std::collections::HashSet;
 
 use sea_orm::DatabaseTransaction;
 
-use super::{Entry, RunCommit, RunCommitted, StartedRun, StateCommit, fence, rows::Texts, runs, states, transactions};
+use super::{
+    Entry, RunCommit, RunCommitted, StartedRun, StateCommit, background, fence, rows::Texts, runs, states, transactions,
+};
 use crate::{
+    clock::Clock,
     domain::outcome::Outcome,
-    store::{Error, Result},
+    store::{
+        Error, Result,
+        background::{Accepted, Claimed},
+    },
 };
 
 /// What one entry of a batch is told once the batch is committed.
 pub(super) enum Answer {
     /// A run is recorded.
     Run(RunCommitted),
+    /// What became of a request that was to be stored.
+    Accepted(Accepted),
+    /// A request, if it was still queued.
+    Claimed(Option<Box<Claimed>>),
+    /// Whether this ended a request.
+    Ended(bool),
     /// It is written.
     Done,
     /// Nothing of it was written.
     Refused(Error),
+}
+
+impl Answer {
+    /// The error of an entry that was not written.
+    pub(super) fn refusal(self) -> Error {
+        match self {
+            Self::Refused(error) => error,
+            _ => Error::Closed,
+        }
+    }
 }
 
 /// Why a batch has to be rolled back.
@@ -43,14 +65,14 @@ struct Sorted<'a> {
     states: Vec<&'a StateCommit>,
 }
 
-/// Writes entries of different calls; the answers hold once the transaction is committed. With `careful`, runs that are
+/// Writes entries of different calls and requests; the answers hold once the transaction is committed. With `careful`, runs that are
 /// recorded already are found and refused first.
 pub(super) async fn write(
     transaction: &DatabaseTransaction,
     texts: &mut Texts,
     entries: &[Entry],
     careful: bool,
-    now_us: i64,
+    clock: &Clock,
 ) -> std::result::Result<Vec<Answer>, Trouble> {
     let mut answers: Vec<Answer> = entries.iter().map(|_| Answer::Done).collect();
     let claims = entries.iter().filter_map(Entry::claim).collect();
@@ -78,7 +100,8 @@ pub(super) async fn write(
     }
     runs::note(transaction, texts, &sorted.runs, &sorted.states).await?;
     runs::samples(transaction, texts, &sorted.runs).await?;
-    states::update(transaction, texts, &finished, &sorted.states, now_us).await?;
+    states::update(transaction, texts, &finished, &sorted.states, clock.now_us()).await?;
+    background::write(transaction, texts, entries, &mut answers, clock).await?;
     for ((place, sifted), finished) in sorted.run_places.iter().zip(&sifted).zip(&finished) {
         if let Some(answer) = answers.get_mut(*place) {
             *answer = Answer::Run(RunCommitted {
@@ -103,7 +126,8 @@ impl<'a> Sorted<'a> {
                 }
                 Entry::Started(started, _) => sorted.started.push(started),
                 Entry::State(commit, _) => sorted.states.push(commit),
-                Entry::Barrier(_) => {}
+                // Those of requests are sorted where they are written.
+                Entry::Accept(..) | Entry::Claim(..) | Entry::Finish(..) | Entry::Barrier(_) => {}
             }
         }
         sorted
@@ -138,7 +162,7 @@ fn refuse(
     }
 }
 
-fn fenced() -> Error {
+pub(super) fn fenced() -> Error {
     Error::Lease(
         "The shard belongs to another process now: this one was too long without contact to the database. Nothing was \
          written."
@@ -153,7 +177,7 @@ async fn recorded(transaction: &DatabaseTransaction, entries: &[Entry]) -> Resul
         let (owner, due_at, id) = match entry {
             Entry::Run(commit, _) => (commit.call_api_id, commit.run.due_at, Some(commit.run.id)),
             Entry::Started(started, _) => (started.call_api_id, started.due_at, None),
-            Entry::State(..) | Entry::Barrier(_) => continue,
+            _ => continue,
         };
         let row = runs::find(transaction, owner.uuid(), due_at.as_microsecond()).await?;
         let is_own_and_running = |row: (uuid::Uuid, bool)| !row.1 && id.is_some_and(|id| id.uuid() == row.0);

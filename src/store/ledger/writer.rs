@@ -80,8 +80,7 @@ impl Writer {
     async fn commit(&mut self, batch: &[Entry]) -> Result<Vec<Answer>, Error> {
         for careful in 0..=REPEATS_MAX {
             let transaction = begin(&self.connection).await?;
-            let now_us = self.clock.now_us();
-            match batch::write(&transaction, &mut self.texts, batch, careful > 0, now_us).await {
+            match batch::write(&transaction, &mut self.texts, batch, careful > 0, &self.clock).await {
                 Ok(answers) => {
                     transaction.commit().await?;
                     self.count(batch.len());
@@ -111,16 +110,16 @@ impl Writer {
     }
 }
 
-/// Takes entries of different calls in their order. The second entry of a call waits for the next batch, so that no
+/// Takes entries of different calls and requests in their order. The second entry of one waits for the next batch, so that no
 /// statement meets a row twice.
 fn take_batch(waiting: &mut VecDeque<Entry>) -> Vec<Entry> {
-    let mut calls = HashSet::with_capacity(waiting.len());
+    let mut subjects = HashSet::with_capacity(waiting.len());
     let mut batch = Vec::with_capacity(waiting.len());
     let mut later = VecDeque::new();
     for entry in waiting.drain(..) {
         // A barrier waits for all before it, so nothing passes it that came after what waits.
-        let passes = match entry.call() {
-            Some(call) => calls.insert(call),
+        let passes = match entry.subject() {
+            Some(subject) => subjects.insert(subject),
             None => later.is_empty(),
         };
         if passes {
