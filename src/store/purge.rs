@@ -238,8 +238,11 @@ pub(super) const BODIES: &str = "DELETE FROM run_body WHERE run_id IN \
      (SELECT run_id FROM run_body WHERE run_id < $1 ORDER BY run_id LIMIT $2)";
 pub(super) const AUDIT: &str =
     "DELETE FROM audit_log WHERE id IN (SELECT id FROM audit_log WHERE id < $1 ORDER BY id LIMIT $2)";
+/// The age is asked twice: a key that is taken over while PostgreSQL deletes is young again, and only a condition on the row
+/// itself, not one in a subquery, is looked at anew.
 pub(super) const IDEMPOTENCY_KEYS: &str = "DELETE FROM idempotency_key WHERE (tenant_id, user_id, \"key\") IN \
-     (SELECT tenant_id, user_id, \"key\" FROM idempotency_key WHERE created_at < $1 ORDER BY created_at LIMIT $2)";
+     (SELECT tenant_id, user_id, \"key\" FROM idempotency_key WHERE created_at < $1 ORDER BY created_at LIMIT $2) \
+     AND created_at < $1";
 const TOKENS: &str = "DELETE FROM api_token WHERE id IN (SELECT id FROM api_token WHERE expires_at < $1 LIMIT $2)";
 /// One that was committed or discarded is as old as that.
 pub(super) const WINDOW: &str = "SELECT id, CASE WHEN data IS NOT NULL AND status <> 0 AND COALESCE(committed_at, created_at) < $4 \
