@@ -44,6 +44,8 @@ pub(super) struct Slot {
     pub in_flight: VecDeque<Pending>,
     unsent: Vec<u8>,
     sent: usize,
+    /// Its socket takes nothing any more; what it has answered may still be read.
+    broken: bool,
     /// It has said hello.
     pub ready: bool,
     /// Its run takes long: nothing more is queued behind it.
@@ -67,6 +69,7 @@ impl Slot {
             in_flight: VecDeque::new(),
             unsent: Vec::new(),
             sent: 0,
+            broken: false,
             ready: false,
             stalled: false,
             retiring: false,
@@ -78,7 +81,7 @@ impl Slot {
 
     /// It may be given runs.
     pub fn is_healthy(&self) -> bool {
-        !self.stalled && !self.retiring && self.kill.is_none()
+        !self.stalled && !self.retiring && !self.broken && self.kill.is_none()
     }
 
     /// Adds a run to what is to be sent.
@@ -91,13 +94,20 @@ impl Slot {
         self.unsent.len() - self.sent
     }
 
-    /// Sends what the socket takes; wakes the worker's task for the rest. A broken socket shows up there as well.
+    /// There is something to send, and somebody to send it to. A socket that is broken always counts as writable, so waiting for
+    /// that would never wait, and the worker's end would never be seen.
+    pub fn has_unsent(&self) -> bool {
+        self.unsent_bytes() > 0 && !self.broken
+    }
+
+    /// Sends what the socket takes; wakes the worker's task for the rest.
     pub fn send(&mut self) {
         while self.sent < self.unsent.len() {
             match self.stream.try_write(self.unsent.get(self.sent..).unwrap_or_default()) {
                 Ok(length) => self.sent += length,
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                Err(_) => {
+                Err(error) => {
+                    self.broken = error.kind() != std::io::ErrorKind::WouldBlock;
                     self.wake.notify_one();
                     return;
                 }

@@ -61,7 +61,7 @@ impl State {
     }
 
     pub fn has_unsent(&mut self, id: u64) -> bool {
-        self.slot(id).is_some_and(|slot| slot.unsent_bytes() > 0)
+        self.slot(id).is_some_and(|slot| slot.has_unsent())
     }
 
     pub fn is_to_be_killed(&mut self, id: u64) -> bool {

@@ -57,7 +57,12 @@ fn start_worker(shared: &Arc<Shared>, workers: &mut JoinSet<()>) {
         Ok(process) => {
             let id = state.next_slot;
             state.next_slot += 1;
-            state.slots.push(Slot::new(id, &process));
+            let mut slot = Slot::new(id, &process);
+            if state.closed {
+                // Closed while it was being started: it would miss the dismissal of the others, and live for ever.
+                slot.end(KillReason::Dismissed);
+            }
+            state.slots.push(slot);
             let _ = state.dispatch();
             drop(state);
             workers.spawn(process::serve(shared.clone(), id, process));
