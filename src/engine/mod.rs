@@ -23,6 +23,7 @@ use crate::{
 pub mod access;
 pub mod actors;
 pub mod audit;
+pub mod background;
 mod cache;
 pub mod call_apis;
 pub mod caller;

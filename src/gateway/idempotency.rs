@@ -8,7 +8,7 @@ use actix_web::{
     dev::{Payload, ServiceRequest, ServiceResponse},
     http::{
         Method, StatusCode,
-        header::{self, HeaderName, HeaderValue},
+        header::{self, HeaderMap, HeaderName, HeaderValue},
     },
     middleware::Next,
     web::{self, Bytes},
@@ -172,9 +172,13 @@ fn replay(engine: &Engine, key: &Key, answer: &Answer) -> Result<HttpResponse> {
     Ok(response)
 }
 
-fn key_of(request: &ServiceRequest) -> Result<Key> {
+/// The key in these headers, which have one.
+///
+/// # Errors
+/// [`Code::BadRequest`] for several, or one that cannot be used.
+pub(super) fn key_in(headers: &HeaderMap) -> Result<&str> {
     let bad = |message: &'static str| Error::new(Code::BadRequest, message);
-    let mut values = request.headers().get_all(HEADER);
+    let mut values = headers.get_all(HEADER);
     let (Some(value), None) = (values.next(), values.next()) else {
         return Err(bad("Send one Idempotency-Key, not several."));
     };
@@ -182,6 +186,11 @@ fn key_of(request: &ServiceRequest) -> Result<Key> {
     if key.is_empty() || key.len() > KEY_BYTES_MAX {
         return Err(bad("An Idempotency-Key has 1 to 255 visible ASCII characters."));
     }
+    Ok(key)
+}
+
+fn key_of(request: &ServiceRequest) -> Result<Key> {
+    let key = key_in(request.headers())?;
     let extensions = request.extensions();
     let caller = extensions
         .get::<Caller>()

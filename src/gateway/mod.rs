@@ -21,6 +21,7 @@ use crate::{
 mod actors;
 mod audit;
 pub mod auth;
+mod background;
 mod call_apis;
 mod clients;
 mod docs;
@@ -55,6 +56,7 @@ pub use serve::{listen, serve};
 const RESOURCES: &[fn(&mut ServiceConfig)] = &[
     actors::routes,
     audit::routes,
+    background::routes,
     call_apis::routes,
     clients::routes,
     events::routes,
@@ -105,6 +107,7 @@ fn resources(engine: &Engine) -> impl HttpServiceFactory + use<> {
     scope
         .default_service(web::to(nothing_here))
         .wrap(from_fn(idempotency::once))
+        .wrap(from_fn(background::intercept))
         .wrap(from_fn(auth::admit))
         .wrap(from_fn(outer::outer))
         .wrap(TracingLogger::<outer::RequestSpan>::new())
@@ -116,6 +119,7 @@ fn open<F: FnOnce(&mut ServiceConfig)>(engine: &Engine, path: &str, routes: F) -
         .app_data(web::Data::new(engine.clone()))
         .configure(routes)
         .default_service(web::to(nothing_here))
+        .wrap(from_fn(background::refuse))
         .wrap(from_fn(outer::outer))
         .wrap(TracingLogger::<outer::RequestSpan>::new())
 }

@@ -2,6 +2,7 @@
 #![cfg(test)]
 #![allow(missing_docs)]
 
+mod background;
 mod call_apis;
 mod clients;
 mod commands;

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Deserializer};
 
+pub mod background;
 pub mod call_api_schema;
 pub mod call_apis;
 pub mod clients;

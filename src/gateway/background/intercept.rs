@@ -1,0 +1,184 @@
+//! The header `erp-api-background`: a request that carries it is taken and answered 202 before it is routed to anything.
+
+use std::time::Duration;
+
+use actix_web::{
+    Error as WebError, HttpMessage, HttpResponse,
+    body::{BoxBody, MessageBody},
+    dev::{ServiceRequest, ServiceResponse},
+    http::header as http,
+    middleware::Next,
+    web,
+};
+use futures_util::StreamExt;
+
+use super::links::{self, Mount};
+use crate::{
+    domain::background::header,
+    engine::{
+        Engine,
+        background::{Head, Intake},
+        caller::Caller,
+        upstreams::TOKEN,
+    },
+    error::{Code, Error, Result},
+    gateway::{dto::background::AcceptedAnswer, headers, idempotency},
+};
+
+/// Own resources whose requests are not taken: with their names below `/api/v1`, and why.
+const DIRECT: [(&str, &str); 2] = [
+    (
+        "background",
+        "Background requests are read and cancelled directly: send this request without the header erp-api-background.",
+    ),
+    (
+        "events",
+        "A stream of events has no end that could be stored: send this request without the header erp-api-background.",
+    ),
+];
+/// Longest method, bytes.
+const METHOD_BYTES_MAX: usize = 32;
+
+/// Takes what carries the header, and lets everything else through. Mounted with `middleware::from_fn`, inside of the layer
+/// that knows the caller and outside of everything that acts on the request.
+pub(in crate::gateway) async fn intercept<B: MessageBody + 'static>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<BoxBody>, WebError> {
+    if !request.headers().contains_key(header::NAME) {
+        return Ok(next.call(request).await?.map_into_boxed_body());
+    }
+    let mut request = request;
+    // Boxed: every other request passes here, too, and should not carry the size of this.
+    match Box::pin(take(&mut request)).await {
+        Ok(response) => Ok(request.into_response(response)),
+        Err(error) => Ok(request.error_response(error)),
+    }
+}
+
+/// Refuses what carries the header, for routes that need no token: nobody is there in whose name it could be executed.
+/// Mounted with `middleware::from_fn`.
+pub(in crate::gateway) async fn refuse<B: MessageBody + 'static>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<BoxBody>, WebError> {
+    if !request.headers().contains_key(header::NAME) {
+        return Ok(next.call(request).await?.map_into_boxed_body());
+    }
+    Ok(request.error_response(Error::new(
+        Code::BadBackgroundHeader,
+        "This path needs no token, so nothing here is executed in the background: send this request without the header \
+         erp-api-background.",
+    )))
+}
+
+async fn take(request: &mut ServiceRequest) -> Result<HttpResponse> {
+    let engine = request
+        .app_data::<web::Data<Engine>>()
+        .ok_or_else(|| Error::internal("the engine is not in the app's data"))?
+        .as_ref()
+        .clone();
+    let caller = request.extensions().get::<Caller>().cloned();
+    let caller = caller.ok_or_else(|| Error::internal("a background request without a caller"))?;
+    let head = head_of(&engine, request)?;
+    let base_url = head.base_url.clone();
+    let mut intake = Intake::begin(&engine, &caller, head).await?;
+    read(&engine, request, &mut intake).await?;
+    let taken = intake.commit().await?;
+    let state = links::state(&base_url, taken.id);
+    let mut response = HttpResponse::Accepted()
+        .insert_header((http::LOCATION, state.as_str()))
+        .json(AcceptedAnswer {
+            id: taken.id,
+            state_location: state.clone(),
+        });
+    if taken.replayed {
+        headers::set(response.headers_mut(), idempotency::REPLAYED, "true");
+    }
+    Ok(response)
+}
+
+/// Reads the body into the intake, within the time of the settings.
+async fn read(engine: &Engine, request: &mut ServiceRequest, intake: &mut Intake) -> Result<()> {
+    let mut payload = request.take_payload();
+    let timeout = Duration::from_millis(engine.settings().server.request_timeout_ms);
+    let read = async {
+        while let Some(part) = payload.next().await {
+            let part = part.map_err(|error| {
+                Error::new(Code::BadRequest, "The body ended early or cannot be decoded.").with_source(error)
+            })?;
+            intake.push(&part).await?;
+        }
+        Ok(())
+    };
+    tokio::time::timeout(timeout, read).await.unwrap_or_else(|_| {
+        Err(Error::new(
+            Code::RequestTimeout,
+            "The body did not arrive in time (server.request_timeout_ms).",
+        ))
+    })
+}
+
+fn head_of(engine: &Engine, request: &ServiceRequest) -> Result<Head> {
+    let mount = Mount::of(request);
+    if let Some(why) = mount.own.as_deref().and_then(direct) {
+        return Err(Error::new(Code::BadBackgroundHeader, why));
+    }
+    let method = request.method().as_str();
+    if method.len() > METHOD_BYTES_MAX {
+        return Err(Error::new(Code::BadRequest, "The method is none that is known."));
+    }
+    let values = request.headers().get_all(header::NAME);
+    let notify = header::parse(values.map(http::HeaderValue::as_bytes))
+        .map_err(|refused| Error::new(Code::BadBackgroundHeader, refused.to_string()))?;
+    let key = match request.headers().contains_key(idempotency::HEADER) {
+        true => Some(idempotency::key_in(request.headers())?.to_owned()),
+        false => None,
+    };
+    let target = mount.target(request);
+    if let Some(upstream) = &mount.upstream {
+        // A path that leads nowhere is better told now than found in a state.
+        upstream.url_of(&target)?;
+    }
+    let length = request
+        .headers()
+        .get(http::CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok()?.parse().ok());
+    Ok(Head {
+        method: method.to_owned(),
+        target,
+        upstream: mount.upstream.as_ref().map(|upstream| upstream.prefix.clone()),
+        headers: kept_headers(request, &mount),
+        base_url: links::base_url(engine, request.request(), &mount.path),
+        client_ip: request.peer_addr().map(|address| address.ip().to_string()),
+        proto: links::scheme(request.request()).to_owned(),
+        notify,
+        key,
+        length,
+    })
+}
+
+fn direct(path: &str) -> Option<&'static str> {
+    let first = path.trim_start_matches('/').split('/').next().unwrap_or_default();
+    let found = DIRECT.iter().find(|(name, _)| *name == first);
+    found.map(|(_, why)| *why)
+}
+
+/// What is kept for the execution. Our own token is not, unless an upstream gets the caller's credentials: the identity of
+/// the caller is kept apart from it.
+fn kept_headers(request: &ServiceRequest, mount: &Mount) -> Vec<(String, Vec<u8>)> {
+    let passes_credentials = mount
+        .upstream
+        .as_ref()
+        .is_some_and(|upstream| upstream.pass_credentials);
+    let is_kept = |name: &http::HeaderName| {
+        *name != header::NAME
+            && *name != http::CONTENT_LENGTH
+            && *name != http::TRANSFER_ENCODING
+            && *name != TOKEN
+            && (passes_credentials || *name != http::AUTHORIZATION)
+    };
+    let kept = request.headers().iter().filter(|(name, _)| is_kept(name));
+    kept.map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec()))
+        .collect()
+}

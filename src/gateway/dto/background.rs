@@ -1,0 +1,106 @@
+//! Answers and queries of `/api/v1/background`.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::{
+    domain::{background::Status, ids::BackgroundId},
+    engine::background::Operation,
+};
+
+/// The query of the list.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ListQuery {
+    /// `Queued`, `Started`, `Finished`, `Failed` or `Cancelled`.
+    #[param(value_type = Option<String>)]
+    pub status: Option<Status>,
+    /// Received at this time or later.
+    #[param(value_type = Option<String>)]
+    pub from: Option<Timestamp>,
+    /// Items at most, 1 to 200 (50).
+    pub limit: Option<u64>,
+    /// `nextCursor` of the answer before.
+    pub cursor: Option<String>,
+}
+
+/// The answer to a request that is executed in the background.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = BackgroundAccepted)]
+pub struct AcceptedAnswer {
+    #[schema(value_type = uuid::Uuid)]
+    pub(in crate::gateway) id: BackgroundId,
+    pub(in crate::gateway) state_location: String,
+}
+
+/// The state of a background request. Members that are null are left out.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = BackgroundState)]
+pub struct StateAnswer {
+    #[schema(value_type = uuid::Uuid)]
+    id: BackgroundId,
+    /// `Queued`, `Started`, `Finished`, `Failed` or `Cancelled`. Finished is not success: see `statusCode`.
+    #[schema(value_type = String)]
+    status: Status,
+    /// HTTP status of the answer; 0 until there is one.
+    status_code: u16,
+    #[schema(value_type = String, format = DateTime)]
+    received_utc: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    started_utc: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    finished_utc: Option<Timestamp>,
+    /// The URL that is notified, `none` or `subscription`.
+    webhook_address: String,
+    /// Why there is no answer; what the endpoint itself has to say is its content.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error_message: Option<String>,
+    /// The caller's own reference, from the header's pairs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reference: Option<String>,
+    /// Path and query of the request.
+    original_uri: String,
+    method: String,
+    has_request_content: bool,
+    has_response_content: bool,
+    /// Where the content is, if there is any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    content_location: Option<String>,
+    /// Headers of the answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    response_headers: Option<BTreeMap<String, String>>,
+    /// How often its execution was begun.
+    attempts: u32,
+}
+
+impl StateAnswer {
+    /// An operation whose content would be at `content_location`.
+    pub(in crate::gateway) fn new(operation: Operation, content_location: String) -> Self {
+        Self {
+            id: operation.id,
+            status: operation.status,
+            status_code: operation.status_code,
+            received_utc: operation.received_at,
+            started_utc: operation.started_at,
+            finished_utc: operation.finished_at,
+            webhook_address: operation.webhook_address,
+            error_message: operation.error,
+            reference: operation.reference,
+            original_uri: operation.original_uri,
+            method: operation.method,
+            has_request_content: operation.has_request,
+            has_response_content: operation.has_response,
+            content_location: operation.has_response.then_some(content_location),
+            response_headers: operation.response_headers,
+            attempts: operation.attempts,
+        }
+    }
+}
