@@ -18,7 +18,8 @@ use super::problem;
         title = "Orrery",
         description = "Scheduled calls of external APIs, their scripts, and the transactions that they make. Errors are \
             problem documents (RFC 9457) with a stable `code`. Lists take `limit` and `cursor`. Changes take `If-Match`, \
-            POSTs `Idempotency-Key`. `ipp-company-id` chooses the tenant."
+            POSTs `Idempotency-Key`. `ipp-company-id` chooses the tenant. `erp-api-background` has a request executed in the \
+            background."
     ),
     paths(
         super::sign_in::get_token,
@@ -99,6 +100,7 @@ struct Common;
 
 impl Modify for Common {
     fn modify(&self, api: &mut utoipa::openapi::OpenApi) {
+        super::background::describe(api);
         let components = api.components.get_or_insert_default();
         components.add_security_scheme("token", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)));
         components
@@ -192,6 +194,9 @@ mod tests {
             }
         }
         assert!(document["paths"]["/api/v1/users/{id}"]["patch"].is_object());
+        let taken = |path: &str| document["paths"][path]["get"]["responses"]["202"].is_object();
+        assert!(taken("/api/v1/users") && !taken("/api/v1/events") && !taken("/api/v1/background/{id}"));
+        assert!(document["components"]["parameters"]["Background"]["name"] == "erp-api-background");
         assert!(document["paths"]["/api/v1/call-apis/{id}/test/response"]["post"].is_object());
     }
 }

@@ -17,7 +17,10 @@ use crate::{
     },
     engine::{Engine, caller::Caller},
     error::{Code, Error, Result},
-    store::background::{AcceptKey, Accepted, BodyKind, NewRequest},
+    store::{
+        self,
+        background::{AcceptKey, Accepted, BodyKind, NewRequest},
+    },
 };
 
 /// A body up to this size is sealed together with its head, in one row; of a larger one every chunk is a row, bytes.
@@ -211,7 +214,10 @@ impl Intake {
         };
         // Whether an entry that failed is written after all can be unknown: its chunks are left to the purge.
         chunks.kept = true;
-        match services.store.ledger().accept(new).await? {
+        let accepted = services.store.ledger().accept(new).await;
+        let is_refused = matches!(accepted, Err(store::Error::Full { .. }));
+        chunks.kept = !is_refused;
+        match accepted? {
             Accepted::New => {
                 slot.accepted(queued);
                 Ok(Taken { id, replayed: false })

@@ -158,7 +158,8 @@ fn head_of(engine: &Engine, request: &ServiceRequest) -> Result<Head> {
     })
 }
 
-fn direct(path: &str) -> Option<&'static str> {
+/// Why requests to an own resource are not taken, for those that are not; `path` begins below `/api/v1`.
+pub(super) fn direct(path: &str) -> Option<&'static str> {
     let first = path.trim_start_matches('/').split('/').next().unwrap_or_default();
     let found = DIRECT.iter().find(|(name, _)| *name == first);
     found.map(|(_, why)| *why)

@@ -1,5 +1,6 @@
 //! `/api/v1/background`: states and contents of requests that are executed in the background, and their cancelling.
-//! `intercept` takes such requests, `links` says where we are for their callers, `content` shows what was stored.
+//! `intercept` takes such requests, `links` says where we are for their callers, `content` shows what was stored,
+//! `openapi` documents the header.
 
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -21,8 +22,10 @@ use crate::{
 pub(super) mod content;
 mod intercept;
 mod links;
+mod openapi;
 
 pub(super) use intercept::{intercept, refuse};
+pub(super) use openapi::describe;
 
 pub(super) fn routes(config: &mut ServiceConfig) {
     config
