@@ -53,6 +53,11 @@ pub fn purge(files: &SettingsFiles) -> Outcome {
             purged.idempotency_keys,
             purged.tokens
         );
+        let background = purged.background;
+        println!(
+            "Removed of requests in the background: {} answers, {} parts of bodies, {} keys, {} that were erased before.",
+            background.erased, background.parts, background.keys, background.removed
+        );
         Ok(ExitCode::SUCCESS)
     })
 }

@@ -1,7 +1,8 @@
 //! Requests that are executed in the background, as they are stored: what is accepted, claimed and ended goes through the
 //! ledger, many in one transaction; the rest is here.
 //!
-//! `bodies` has the parts of long bodies, `list` what callers see, `recover` what is queued, and what a crash cut.
+//! `bodies` has the parts of long bodies, `list` what callers see, `recover` what is queued, and what a crash cut, `purge`
+//! what becomes of old ones.
 
 use jiff::Timestamp;
 
@@ -13,6 +14,7 @@ use crate::domain::{
 
 pub(super) mod bodies;
 pub(super) mod list;
+pub(super) mod purge;
 pub(super) mod recover;
 
 pub use crate::domain::background::QueuedRequest;

@@ -40,7 +40,7 @@ use connect::{connect, sqlite_path};
 pub use lease::Lease;
 pub use ledger::Ledger;
 pub use page::{Page, Paged};
-pub use purge::{PurgeRules, Purged};
+pub use purge::{BackgroundPurged, PurgeRules, Purged};
 pub use seal::{Place, Sealer};
 pub use tokens_vault::StoreVault;
 

@@ -1,9 +1,18 @@
 //! Tests that the statements which meet large tables find their rows by an index (SQLite's planner is asked).
 
+use std::path::Path;
+
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
 
-use super::{Store, call_state, ledger, purge};
-use crate::{clock::Clock, settings::Settings};
+use super::{
+    Store,
+    background::{BackgroundFilter, list, purge as retention, recover},
+    call_state, ledger, purge,
+};
+use crate::{clock::Clock, domain::background::Status, settings::Settings};
+
+const BY_KEY: &str =
+    "SEARCH background_request USING INDEX sqlite_autoindex_background_request_1 (tenant_id=? AND id=?)";
 
 async fn plan(store: &Store, sql: &str) -> String {
     let explain = Statement::from_string(DbBackend::Sqlite, format!("EXPLAIN QUERY PLAN {sql}"));
@@ -18,11 +27,8 @@ async fn plan(store: &Store, sql: &str) -> String {
 #[tokio::test]
 async fn rows_are_found_by_an_index() {
     let directory = tempfile::tempdir().unwrap();
-    let mut settings = Settings::base().unwrap();
-    settings.database.url = format!("sqlite://{}/orrery.db?mode=rwc", directory.path().display());
-    let store = Store::open(&settings.database, Clock::system()).await.unwrap();
-    store.migrate().await.unwrap();
-    let [find, update, ..] = ledger::sqlite_texts();
+    let store = migrated(directory.path()).await;
+    let [find, update, claim, finish, keys] = ledger::sqlite_texts();
     let running = "SELECT * FROM run WHERE finished_at IS NULL";
     let history = "SELECT * FROM run WHERE owner_id = ? AND tenant_id = ? AND due_at < ? ORDER BY due_at DESC LIMIT ?";
     let transactions = "SELECT * FROM transactions WHERE tenant_id = ? AND id < ? ORDER BY id DESC LIMIT ?";
@@ -64,21 +70,109 @@ async fn rows_are_found_by_an_index() {
             purge::WINDOW,
             "SEARCH transactions USING INDEX sqlite_autoindex_transactions_1 (tenant_id=? AND id>? AND id<?)",
         ),
+        (claim.as_str(), BY_KEY),
+        (finish.as_str(), BY_KEY),
+        (
+            keys.as_str(),
+            "SEARCH k USING PRIMARY KEY (tenant_id=? AND user_id=? AND key=?)",
+        ),
+        (
+            recover::QUEUED,
+            "SEARCH background_request USING INDEX background_request_open (status=? AND id>?)",
+        ),
+        (
+            recover::ORPHANED,
+            "SEARCH background_request USING INDEX background_request_open (status=? AND id>?)",
+        ),
+        (
+            retention::ERASE,
+            "SEARCH background_request USING COVERING INDEX sqlite_autoindex_background_request_1 (tenant_id=? AND id=?)",
+        ),
+        (
+            retention::ERASE,
+            "SEARCH background_request USING INDEX background_request_ended (erased_at=? AND finished_at<?)",
+        ),
+        (
+            retention::REMOVE,
+            "SEARCH background_request USING INDEX background_request_ended (erased_at<?)",
+        ),
+        (
+            retention::KEYS,
+            "SEARCH background_key USING COVERING INDEX background_key_by_received_at (received_at<?)",
+        ),
+        (
+            retention::WINDOW,
+            "SEARCH background_body USING COVERING INDEX sqlite_autoindex_background_body_1 (request_id>?)",
+        ),
+        (
+            retention::WINDOW,
+            "SEARCH r USING INDEX sqlite_autoindex_background_request_1 (tenant_id=? AND id=?)",
+        ),
     ];
+    check(&store, &expected).await;
+    store.close().await.unwrap();
+}
+
+/// A rare status is found without reading through all the others; a user's list does not read through those of others.
+#[tokio::test]
+async fn lists_of_background_requests_read_along_an_index() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = migrated(directory.path()).await;
+    let tenant = store.clock().new_id().into();
+    let (own, key, open, failed) = (
+        "INDEX background_request_own (tenant_id=? AND user_id=? AND id<?)",
+        "INDEX sqlite_autoindex_background_request_1 (tenant_id=? AND id<?)",
+        "INDEX background_request_open (status=? AND id<?)",
+        "INDEX background_request_failed (tenant_id=? AND id<?)",
+    );
+    let mut expected = Vec::new();
+    for (status, everyone, own) in [
+        (None, key, own),
+        (Some(Status::Finished), key, own),
+        (Some(Status::Queued), open, open),
+        (Some(Status::Started), open, open),
+        (Some(Status::Failed), failed, failed),
+        (Some(Status::Cancelled), failed, failed),
+    ] {
+        for (user, step) in [(None, everyone), (Some(store.clock().new_id().into()), own)] {
+            let from = None;
+            let filter = BackgroundFilter { user, status, from };
+            expected.push((list::listed(tenant, filter, None, 10).0, step));
+        }
+    }
+    let expected: Vec<_> = expected.iter().map(|(sql, step)| (sql.as_str(), *step)).collect();
+    check(&store, &expected).await;
+    store.close().await.unwrap();
+}
+
+async fn migrated(directory: &Path) -> Store {
+    let mut settings = Settings::base().unwrap();
+    settings.database.url = format!("sqlite://{}/orrery.db?mode=rwc", directory.display());
+    let store = Store::open(&settings.database, Clock::system()).await.unwrap();
+    store.migrate().await.unwrap();
+    store
+}
+
+/// Each statement's plan has this step, and neither sorts nor reads a whole table.
+async fn check(store: &Store, expected: &[(&str, &str)]) {
     let mut wrong = Vec::new();
     for (sql, step) in expected {
-        let plan = plan(&store, sql).await;
+        let plan = plan(store, sql).await;
         let whole = [
             "TEMP B-TREE",
             "SCAN t\n",
             "SCAN run\n",
             "SCAN transactions\n",
             "SCAN call_api_state\n",
+            "SCAN background_request",
+            "SCAN background_body",
+            "SCAN background_key",
+            "SCAN k\n",
+            "SCAN r\n",
         ];
         if !plan.contains(step) || whole.iter().any(|whole| format!("{plan}\n").contains(whole)) {
             wrong.push(format!("{sql}\nwanted: {step}\nfound:\n{plan}"));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
-    store.close().await.unwrap();
 }

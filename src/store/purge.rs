@@ -33,6 +33,10 @@ pub struct PurgeRules {
     pub idempotency_keys: Duration,
     /// Tokens after their end.
     pub expired_tokens: Duration,
+    /// Answers to requests in the background, after their end.
+    pub background: Duration,
+    /// That there was such a request, after its answer is erased.
+    pub background_gone: Duration,
     /// Rows of one transaction.
     pub batch_rows: u64,
 }
@@ -52,6 +56,21 @@ pub struct Purged {
     pub idempotency_keys: u64,
     /// Expired tokens.
     pub tokens: u64,
+    /// Of requests in the background.
+    pub background: BackgroundPurged,
+}
+
+/// What a purge has removed of requests in the background.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BackgroundPurged {
+    /// Answers.
+    pub erased: u64,
+    /// What was left of requests after their answers.
+    pub removed: u64,
+    /// Parts of long bodies.
+    pub parts: u64,
+    /// Idempotency keys.
+    pub keys: u64,
 }
 
 impl PurgeRules {
@@ -68,6 +87,8 @@ impl PurgeRules {
             audit: days(settings.audit.retention_days),
             idempotency_keys: IDEMPOTENCY_KEYS_KEPT,
             expired_tokens: EXPIRED_TOKENS_KEPT,
+            background: hours(settings.background.retention_hours),
+            background_gone: hours(settings.background.gone_hours),
             batch_rows: settings.purge.batch_rows,
         }
     }
@@ -83,11 +104,13 @@ impl Store {
         let rows = i64::try_from(rules.batch_rows.max(1)).unwrap_or(i64::MAX);
         let mut purged = Purged {
             bodies: self
-                .repeat(BODIES, first_id_at(before(rules.runs)).into(), rows)
+                .repeat(BODIES, vec![first_id_at(before(rules.runs)).into()], rows)
                 .await?,
-            runs: self.repeat(RUNS, first_id_at(before(rules.runs)).into(), rows).await?,
+            runs: self
+                .repeat(RUNS, vec![first_id_at(before(rules.runs)).into()], rows)
+                .await?,
             audit: self
-                .repeat(AUDIT, first_id_at(before(rules.audit)).into(), rows)
+                .repeat(AUDIT, vec![first_id_at(before(rules.audit)).into()], rows)
                 .await?,
             ..Purged::default()
         };
@@ -95,20 +118,22 @@ impl Store {
             purged.transactions_erased = self.erase_transactions(before(kept), rows).await?;
         }
         let keys_before = before(rules.idempotency_keys).as_microsecond();
-        purged.idempotency_keys = self.repeat(IDEMPOTENCY_KEYS, keys_before.into(), rows).await?;
+        purged.idempotency_keys = self.repeat(IDEMPOTENCY_KEYS, vec![keys_before.into()], rows).await?;
         let tokens_before = before(rules.expired_tokens).as_microsecond();
-        purged.tokens = self.repeat(TOKENS, tokens_before.into(), rows).await?;
+        purged.tokens = self.repeat(TOKENS, vec![tokens_before.into()], rows).await?;
+        purged.background = self.purge_background(rules, now, rows).await?;
         if self.is_sqlite() && purged != Purged::default() {
             self.give_pages_back().await?;
         }
         Ok(purged)
     }
 
-    /// Repeats a statement until it finds less than a whole batch.
-    async fn repeat(&self, sql: &'static str, before: Value, rows: i64) -> Result<u64> {
+    /// Repeats a statement, whose last value is the number of rows, until it finds less than a whole batch.
+    pub(super) async fn repeat(&self, sql: &'static str, mut values: Vec<Value>, rows: i64) -> Result<u64> {
+        values.push(rows.into());
         let mut total = 0;
         loop {
-            let values = [before.clone(), rows.into()];
+            let values = values.clone();
             let changed = self
                 .write(move |transaction| {
                     Box::pin(async move {

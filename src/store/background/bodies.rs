@@ -1,6 +1,6 @@
 //! Bodies that are too long for the row of their request: in parts, each written by itself before the row names it.
 
-use sea_orm::{ActiveValue::Set, ColumnTrait, Condition, EntityTrait, QueryFilter, QuerySelect};
+use sea_orm::{ActiveValue::Set, ColumnTrait, Condition, DatabaseTransaction, EntityTrait, QueryFilter, QuerySelect};
 
 use crate::{
     domain::ids::{BackgroundId, TenantId},
@@ -80,20 +80,24 @@ impl Store {
 
     /// Removes all parts of a body, for one whose request was not stored, or whose answer is not wanted.
     pub async fn drop_body(&self, tenant_id: TenantId, id: BackgroundId, kind: BodyKind) -> Result<()> {
-        self.write(move |transaction| {
-            Box::pin(async move {
-                Entity::delete_many()
-                    .filter(body(tenant_id, id, kind))
-                    .exec(transaction)
-                    .await?;
-                Ok(())
-            })
-        })
-        .await
+        self.write(move |transaction| Box::pin(async move { remove(transaction, tenant_id, id, kind).await }))
+            .await
     }
 }
 
-pub(in crate::store) fn body(tenant_id: TenantId, id: BackgroundId, kind: BodyKind) -> Condition {
+/// Removes all parts of a body.
+pub(in crate::store) async fn remove(
+    transaction: &DatabaseTransaction,
+    tenant_id: TenantId,
+    id: BackgroundId,
+    kind: BodyKind,
+) -> Result<()> {
+    let of_it = Entity::delete_many().filter(body(tenant_id, id, kind));
+    of_it.exec(transaction).await?;
+    Ok(())
+}
+
+fn body(tenant_id: TenantId, id: BackgroundId, kind: BodyKind) -> Condition {
     Condition::all()
         .add(Column::RequestId.eq(id.uuid()))
         .add(Column::TenantId.eq(tenant_id.uuid()))

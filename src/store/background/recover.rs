@@ -3,7 +3,7 @@
 use sea_orm::{ConnectionTrait, DatabaseTransaction, FromQueryResult, Statement, Value};
 use uuid::Uuid;
 
-use super::{Claimed, QueuedRequest, count, time};
+use super::{BodyKind, Claimed, QueuedRequest, bodies, count, time};
 use crate::{
     domain::ids::{ApiTokenId, BackgroundId, TenantId, UserId},
     store::{Error, Result, Store, ledger},
@@ -137,16 +137,28 @@ impl Store {
         .await
     }
 
-    /// Puts a request that was cut back into the queue. Answers whether it did: it may have ended, or be someone else's.
+    /// Puts a request that was cut back into the queue, without what was kept of its answer. Answers whether it did: it may
+    /// have ended, or be someone else's.
     ///
     /// # Errors
     /// [`Error::Lease`]: the shard belongs to another process.
     pub async fn requeue_background(&self, tenant_id: TenantId, id: BackgroundId, epoch: i64) -> Result<bool> {
-        self.change(REQUEUE, tenant_id, id, epoch, None).await
+        self.write(move |transaction| {
+            Box::pin(async move {
+                ledger::hold(transaction, id, epoch).await?;
+                let statement = statement(transaction, REQUEUE, tenant_id, id, epoch, None);
+                let is_queued = transaction.execute_raw(statement).await?.rows_affected() == 1;
+                if is_queued {
+                    bodies::remove(transaction, tenant_id, id, BodyKind::Response).await?;
+                }
+                Ok(is_queued)
+            })
+        })
+        .await
     }
 
-    /// Takes over a request that was cut while it waited for its end elsewhere, with what is needed to go on asking; none
-    /// where it has ended.
+    /// Takes over a request that was cut while it waited for its end elsewhere, with what is needed to go on asking, and
+    /// without what was kept of its answer; none where it has ended.
     ///
     /// # Errors
     /// [`Error::Lease`]: the shard belongs to another process.
@@ -160,8 +172,11 @@ impl Store {
             Box::pin(async move {
                 ledger::hold(transaction, id, epoch).await?;
                 let statement = statement(transaction, READOPT, tenant_id, id, epoch, None);
-                let row = ClaimedRow::find_by_statement(statement).one(transaction).await?;
-                row.map(claimed_of).transpose()
+                let Some(row) = ClaimedRow::find_by_statement(statement).one(transaction).await? else {
+                    return Ok(None);
+                };
+                bodies::remove(transaction, tenant_id, id, BodyKind::Response).await?;
+                claimed_of(row).map(Some)
             })
         })
         .await
@@ -179,21 +194,10 @@ impl Store {
         epoch: i64,
         follow: Option<Vec<u8>>,
     ) -> Result<bool> {
-        self.change(FOLLOW, tenant_id, id, epoch, Some(follow.into())).await
-    }
-
-    async fn change(
-        &self,
-        sql: &'static str,
-        tenant_id: TenantId,
-        id: BackgroundId,
-        epoch: i64,
-        more: Option<Value>,
-    ) -> Result<bool> {
         self.write(move |transaction| {
             Box::pin(async move {
                 ledger::hold(transaction, id, epoch).await?;
-                let statement = statement(transaction, sql, tenant_id, id, epoch, more);
+                let statement = statement(transaction, FOLLOW, tenant_id, id, epoch, Some(follow.into()));
                 Ok(transaction.execute_raw(statement).await?.rows_affected() == 1)
             })
         })

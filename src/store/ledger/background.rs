@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use sea_orm::{ConnectionTrait, DatabaseTransaction, EntityTrait, FromQueryResult, QueryFilter, QueryResult, Value};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, FromQueryResult, QueryResult, Value};
 use uuid::Uuid;
 
 use super::{
@@ -39,6 +39,8 @@ const INSERT: Shape = Shape {
     repeatable: true,
 };
 
+/// The status is written as a sum, here and below, so that PostgreSQL does not read all that waits along its index for each
+/// row that is wanted: the key finds the row.
 pub(super) const CLAIM: Shape = Shape {
     name: "claim background requests",
     before: "UPDATE background_request SET status = 1, epoch = v.column3, started_at = v.column4, \
@@ -48,7 +50,7 @@ pub(super) const CLAIM: Shape = Shape {
     types: &["uuid", "uuid", "bigint", "bigint"],
     after: concat!(
         ") AS v WHERE background_request.tenant_id = v.column1 AND background_request.id = v.column2 \
-         AND background_request.status = 0",
+         AND background_request.status + 0 = 0",
         recover::claimed!()
     ),
     repeatable: true,
@@ -68,7 +70,7 @@ pub(super) const FINISH: Shape = Shape {
         "bytea", "smallint",
     ],
     after: ") AS v WHERE background_request.tenant_id = v.column1 AND background_request.id = v.column2 \
-            AND background_request.status < 2 AND background_request.status >= v.column13 \
+            AND background_request.status + 0 BETWEEN v.column13 AND 1 \
             AND (v.column13 = 0 OR background_request.epoch <= v.column3) \
             RETURNING id, request_chunks",
     repeatable: true,
@@ -178,10 +180,7 @@ async fn finish(
         let Some(parts) = parts else { continue };
         created.extend(&finish.deliveries);
         if parts > 0 {
-            entity::background_body::Entity::delete_many()
-                .filter(bodies::body(finish.tenant_id, finish.id, BodyKind::Request))
-                .exec(transaction)
-                .await?;
+            bodies::remove(transaction, finish.tenant_id, finish.id, BodyKind::Request).await?;
         }
         if let Some(entry) = &finish.audit {
             audit::record(transaction, clock, entry.clone()).await?;

@@ -48,6 +48,8 @@ async fn what_is_old_goes_in_batches_and_identifiers_stay() {
             audit: 5 * DAY,
             idempotency_keys: DAY,
             expired_tokens: DAY,
+            background: DAY,
+            background_gone: DAY,
             batch_rows: 3,
         };
         let purged = store.purge(&rules, now).await.unwrap();

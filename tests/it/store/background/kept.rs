@@ -10,13 +10,18 @@ use orrery::{
         ids::{TenantId, UserId},
     },
     store::{
-        Error, Page,
-        background::{BackgroundFilter, BodyKind, Finish, NewRequest},
+        BackgroundPurged, Error, Page, PurgeRules,
+        background::{AcceptKey, BackgroundFilter, BodyKind, Finish, NewRequest},
     },
 };
 
-use super::{super::fixture::Fixture, count};
+use super::{
+    super::fixture::{Fixture, settings},
+    count,
+};
 use crate::support::postgres::for_each_database;
+
+const HOUR: Duration = Duration::from_secs(3_600);
 
 #[tokio::test]
 async fn long_bodies_are_kept_in_parts_and_go_with_the_end() {
@@ -147,6 +152,101 @@ async fn lists_are_newest_first_and_filtered() {
             .unwrap();
         assert!(none.items.is_empty());
         fixture.store.close().await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_purge_takes_the_answer_first_and_the_rest_later() {
+    for_each_database(|url| async move {
+        let (clock, manual) = Clock::manual("2026-01-01T00:00:00Z".parse().unwrap());
+        let fixture = Fixture::open_with(&url, clock.clone()).await;
+        let (store, tenant) = (&fixture.store, fixture.tenant);
+        let put = async |id, kind, parts| {
+            for seq in 0..parts {
+                store.put_body_chunk(tenant, id, kind, seq, vec![1]).await.unwrap();
+            }
+        };
+        // One with a long answer under a key, one with a short one, one whose answer came after it was cancelled.
+        let with_key = NewRequest {
+            key: Some(AcceptKey {
+                key: "key".to_owned(),
+                request_hash: [1; 32],
+            }),
+            ..fixture.request()
+        };
+        let long = fixture.running(with_key).await;
+        put(long, BodyKind::Response, 3).await;
+        let long_answer = Finish {
+            response: None,
+            response_chunks: 3,
+            ..fixture.finish(long, Status::Finished)
+        };
+        assert!(store.ledger().finish(long_answer).await.unwrap());
+        let short = fixture.running(fixture.request()).await;
+        let cancelled = fixture.running(fixture.request()).await;
+        put(cancelled, BodyKind::Response, 2).await;
+        for (id, status) in [(short, Status::Finished), (cancelled, Status::Cancelled)] {
+            let finish = Finish {
+                has_response: status == Status::Finished,
+                ..fixture.finish(id, status)
+            };
+            assert!(store.ledger().finish(finish).await.unwrap());
+        }
+        // One that waits, one that runs, and one whose caller never sent the rest.
+        let waits = fixture.request();
+        put(waits.id, BodyKind::Request, 1).await;
+        let waits = fixture.accepted(waits).await;
+        let runs = fixture.running(fixture.request()).await;
+        put(runs, BodyKind::Response, 1).await;
+        put(clock.new_id().into(), BodyKind::Request, 2).await;
+        let mut rules = PurgeRules::from_settings(&settings(&url));
+        rules.batch_rows = 2;
+        let purge = async || store.purge(&rules, clock.now()).await.unwrap().background;
+        manual.advance(23 * HOUR);
+        let expected = BackgroundPurged {
+            parts: 2,
+            ..BackgroundPurged::default()
+        };
+        assert_eq!(purge().await, expected, "only what belongs to no answer");
+        manual.advance(2 * HOUR);
+        let expected = BackgroundPurged {
+            erased: 3,
+            parts: 5,
+            keys: 1,
+            removed: 0,
+        };
+        assert_eq!(purge().await, expected);
+        let row = store.background(tenant, long).await.unwrap().unwrap();
+        assert_eq!((row.status, row.erased_at), (Status::Finished, Some(clock.now())));
+        assert_eq!(
+            (row.original_uri.as_str(), row.reference, row.notify_pairs),
+            ("", None, None)
+        );
+        assert_eq!((row.response_headers, row.content_type), (None, None));
+        assert_eq!(store.background_response(tenant, short).await.unwrap(), None);
+        let all = BackgroundFilter::default();
+        let listed = store
+            .background_page(tenant, all, &Page::default())
+            .await
+            .unwrap()
+            .items;
+        assert_eq!(listed.iter().map(|row| row.id).collect::<Vec<_>>(), [runs, waits]);
+        assert_eq!(purge().await, BackgroundPurged::default());
+        manual.advance(169 * HOUR);
+        let expected = BackgroundPurged {
+            removed: 3,
+            ..BackgroundPurged::default()
+        };
+        assert_eq!(purge().await, expected);
+        assert_eq!(store.background(tenant, long).await.unwrap(), None);
+        assert_eq!(count(&url, "background_request").await, 2);
+        assert_eq!(
+            count(&url, "background_body").await,
+            2,
+            "what waits or runs keeps its bodies"
+        );
+        store.close().await.unwrap();
     })
     .await;
 }

@@ -2,7 +2,10 @@
 
 use orrery::{
     domain::background::Status,
-    store::{Error, background::Orphans},
+    store::{
+        Error,
+        background::{BodyKind, Orphans},
+    },
 };
 
 use super::{super::fixture::Fixture, count};
@@ -17,6 +20,10 @@ async fn what_a_crash_cut_is_found_and_queued_again_or_taken_over() {
         let followed = first.running(first.request()).await;
         let lost = first.running(first.request()).await;
         let (tenant, epoch) = (first.tenant, first.lease.epoch());
+        for id in [cut, followed] {
+            let part = first.store.put_body_chunk(tenant, id, BodyKind::Response, 0, vec![1]);
+            part.await.unwrap();
+        }
         let saved = first
             .store
             .save_follow(tenant, followed, epoch, Some(b"sealed".to_vec()));
@@ -57,6 +64,11 @@ async fn what_a_crash_cut_is_found_and_queued_again_or_taken_over() {
             .unwrap();
         assert_eq!((resumed.attempts, resumed.follow.as_deref()), (1, Some(&b"sealed"[..])));
         assert_eq!(resumed.request, b"sealed");
+        assert_eq!(
+            count(&url, "background_body").await,
+            0,
+            "a new attempt begins its answer anew"
+        );
         assert!(store.save_follow(tenant, followed, epoch, None).await.unwrap());
         for id in [cut, followed, lost] {
             assert!(store.ledger().finish(second.finish(id, Status::Failed)).await.unwrap());
