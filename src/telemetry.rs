@@ -1,6 +1,9 @@
-//! What an engine counts, in a registry of its own: two engines in one process do not mix their numbers. `log` has its log lines.
+//! What an engine counts, in a registry of its own: two engines in one process do not mix their numbers. `log` has its log lines, `upstreams` what is passed on.
 
 pub mod log;
+mod upstreams;
+
+pub use upstreams::{Going, UpstreamMetrics};
 
 use prometheus::{
     Encoder, Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
@@ -42,6 +45,8 @@ pub struct Metrics {
     pub runs_going: IntGauge,
     /// How long scripts took, by kind (`url`, `body`, `response`), seconds.
     pub script_seconds: HistogramVec,
+    /// Requests passed on to upstreams.
+    pub upstreams: UpstreamMetrics,
     /// Actors alive.
     pub actors: IntGauge,
     /// 1 while the engine takes work, else 0.
@@ -81,6 +86,7 @@ impl Metrics {
             script_queue_jobs: IntGauge::new("script_queue_jobs", "Scripts that wait for a worker")?,
             runs_going: IntGauge::new("runs_going", "Runs that are going or wait for their turn")?,
             script_seconds: HistogramVec::new(seconds("script_seconds", "How long scripts took"), &["kind"])?,
+            upstreams: UpstreamMetrics::new(&registry)?,
             actors: IntGauge::new("actors", "Actors alive")?,
             up: Gauge::new("up", "1 while the engine takes work")?,
             registry,

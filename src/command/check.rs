@@ -1,6 +1,7 @@
 //! `check`: would the engine start here? One line for each thing that it needs; nothing is made or started for good.
 
 use std::{
+    net::ToSocketAddrs,
     path::{Path, PathBuf},
     process::ExitCode,
     sync::Arc,
@@ -10,9 +11,10 @@ use orrery::{
     clock::Clock,
     http::EgressPolicy,
     script::{Context, Job, Kind, PoolSettings, ScriptPool, Value},
-    settings::Settings,
+    settings::{Settings, Upstream},
     store::Store,
 };
+use url::Url;
 
 use super::{Failure, Outcome, SettingsFiles, block_on};
 
@@ -30,6 +32,9 @@ pub fn run(files: &SettingsFiles) -> Outcome {
         all_right &= report("database", database(&settings).await);
         all_right &= report("scripts", scripts(&settings).await);
         all_right &= report("egress", egress(&settings));
+        for upstream in &settings.upstreams {
+            all_right &= report("upstream", reach(&settings, upstream));
+        }
         Ok(if all_right {
             ExitCode::SUCCESS
         } else {
@@ -157,4 +162,25 @@ fn egress(settings: &Settings) -> Result<String, String> {
             (allow, deny) => format!("public addresses and {}, without {}", list(allow), list(deny)),
         },
     )
+}
+
+/// Whether requests may go to an upstream. Resolves its name, but asks it nothing.
+fn reach(settings: &Settings, upstream: &Upstream) -> Result<String, String> {
+    let named = format!("{} leads to {}", upstream.prefix, upstream.target);
+    let refused = |error: orrery::http::Error| format!("{named}, but {error}");
+    let policy = EgressPolicy::new(&settings.egress.allow, &settings.egress.deny).map_err(refused)?;
+    let target = Url::parse(&upstream.target).map_err(|error| format!("{named}, but {error}"))?;
+    policy.check_url(&target).map_err(refused)?;
+    let (host, port) = (target.host_str().unwrap_or_default(), target.port_or_known_default());
+    let Ok(addresses) = (host, port.unwrap_or_default()).to_socket_addrs() else {
+        return Ok(format!("{named}; its name is not known here now"));
+    };
+    for address in addresses {
+        policy.check_address(address, target.domain()).map_err(refused)?;
+    }
+    Ok(match &upstream.client {
+        Some(client) => format!("{named} with the client {client:?} of each tenant"),
+        None if upstream.pass_credentials => format!("{named} with the credentials of the caller"),
+        None => format!("{named} without credentials"),
+    })
 }

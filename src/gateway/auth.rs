@@ -54,7 +54,11 @@ pub(super) async fn admit<B: MessageBody + 'static>(
 /// # Errors
 /// [`Code::Unauthorized`], [`Code::Forbidden`].
 pub async fn caller(engine: &Engine, request: &HttpRequest) -> Result<Caller> {
-    let token = bearer(request)?;
+    caller_of(engine, request, bearer(request)?).await
+}
+
+/// As [`caller`], with the token at hand.
+pub(super) async fn caller_of(engine: &Engine, request: &HttpRequest, token: &str) -> Result<Caller> {
     // What no header text can hold is no company's id either.
     let company_id = request.headers().get(COMPANY_ID);
     let company_id = company_id.map(|value| value.to_str().unwrap_or_default().trim());
@@ -62,7 +66,7 @@ pub async fn caller(engine: &Engine, request: &HttpRequest) -> Result<Caller> {
     identity.authenticate(token, company_id, RequestId::of(request)).await
 }
 
-fn bearer(request: &HttpRequest) -> Result<&str> {
+pub(super) fn bearer(request: &HttpRequest) -> Result<&str> {
     let mut values = request.headers().get_all(header::AUTHORIZATION);
     let (Some(value), None) = (values.next(), values.next()) else {
         return Err(no_token());
@@ -79,7 +83,7 @@ fn bearer(request: &HttpRequest) -> Result<&str> {
     }
 }
 
-fn no_token() -> Error {
+pub(super) fn no_token() -> Error {
     Error::new(
         Code::Unauthorized,
         "This needs a token, in the header Authorization: Bearer <token>. POST /api/authentication/gettoken gives one.",

@@ -20,6 +20,7 @@ use super::{
     json, outer,
     problem::{self, Place},
     request_id::RequestId,
+    whole::to_its_end,
 };
 use crate::{
     engine::{Engine, access::Running, caller::Caller},
@@ -58,14 +59,7 @@ pub(super) async fn once<B: MessageBody + 'static>(request: ServiceRequest, next
                 let response = next.call(request).await?.map_into_boxed_body();
                 keeper.keep(response).await
             });
-            match actix_web::rt::spawn(run).await {
-                Ok(handled) => handled,
-                Err(ended) => match ended.try_into_panic() {
-                    // The outer layer turns it into an answer, as for every other request.
-                    Ok(panic) => std::panic::resume_unwind(panic),
-                    Err(_) => Err(Error::internal("the request was cancelled").into()),
-                },
-            }
+            to_its_end(run).await
         }
     }
 }

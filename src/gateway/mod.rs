@@ -48,7 +48,9 @@ mod tenants;
 mod test_call;
 mod tokens;
 mod transactions;
+mod upstreams;
 mod users;
+mod whole;
 
 pub use serve::{listen, serve};
 
@@ -71,6 +73,9 @@ const RESOURCES: &[fn(&mut ServiceConfig)] = &[
 
 /// Mounts the gateway in an actix app, under whatever scope the host chose. What is mounted here belongs to this engine only.
 pub fn configure(config: &mut ServiceConfig, engine: &Engine) {
+    for upstream in engine.services().upstreams.all() {
+        config.service(upstreams::routes(engine, upstream));
+    }
     config.service(resources(engine));
     mount(config, engine, "/api/authentication", sign_in::routes);
     mount(config, engine, "/health", health::routes);
@@ -109,6 +114,7 @@ fn resources(engine: &Engine) -> impl HttpServiceFactory + use<> {
         .wrap(from_fn(idempotency::once))
         .wrap(from_fn(background::intercept))
         .wrap(from_fn(auth::admit))
+        .wrap(from_fn(whole::whole))
         .wrap(from_fn(outer::outer))
         .wrap(TracingLogger::<outer::RequestSpan>::new())
 }
@@ -120,6 +126,7 @@ fn open<F: FnOnce(&mut ServiceConfig)>(engine: &Engine, path: &str, routes: F) -
         .configure(routes)
         .default_service(web::to(nothing_here))
         .wrap(from_fn(background::refuse))
+        .wrap(from_fn(whole::whole))
         .wrap(from_fn(outer::outer))
         .wrap(TracingLogger::<outer::RequestSpan>::new())
 }

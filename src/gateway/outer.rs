@@ -51,6 +51,9 @@ impl RootSpanBuilder for RequestSpan {
     }
 }
 
+/// Marks an answer that is passed on from elsewhere: whatever its status, nothing of it is replaced.
+pub(super) struct AsItIs;
+
 /// See the module. Mounted with `middleware::from_fn`.
 pub(super) async fn outer<B: MessageBody + 'static>(
     request: ServiceRequest,
@@ -118,6 +121,9 @@ fn method_label(method: &Method) -> &'static str {
 
 /// Turns whatever went wrong below into a problem document, and adds the headers of every answer.
 fn finish(response: ServiceResponse, place: &Place) -> ServiceResponse {
+    if response.response().extensions().get::<AsItIs>().is_some() {
+        return passed_on(response, place);
+    }
     let status = response.status();
     let is_problem = response
         .headers()
@@ -143,6 +149,18 @@ fn finish(response: ServiceResponse, place: &Place) -> ServiceResponse {
     }
     headers::secure(response.headers_mut());
     ServiceResponse::new(request, response)
+}
+
+fn passed_on(mut response: ServiceResponse, place: &Place) -> ServiceResponse {
+    let headers = response.headers_mut();
+    if let Some(id) = place
+        .request_id
+        .as_deref()
+        .filter(|_| !headers.contains_key(request_id::HEADER))
+    {
+        headers::set(headers, request_id::HEADER, id);
+    }
+    response
 }
 
 /// The problem document in place of a response, with the headers that say more (Allow, Retry-After).

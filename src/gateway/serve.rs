@@ -50,6 +50,8 @@ pub fn serve(engine: &Engine, listener: TcpListener) -> Result<Server> {
     .workers(settings.workers)
     .client_request_timeout(timeout + HEAD_SLACK)
     .keep_alive(Duration::from_secs(75))
+    // A client that goes away is not worked for any more; what must not be left half done sees to that itself.
+    .h1_allow_half_closed(false)
     .shutdown_timeout(5)
     .disable_signals();
     let served = server.listen(listener).map_err(|error| {
