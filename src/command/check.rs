@@ -1,7 +1,6 @@
 //! `check`: would the engine start here? One line for each thing that it needs; nothing is made or started for good.
 
 use std::{
-    net::ToSocketAddrs,
     path::{Path, PathBuf},
     process::ExitCode,
     sync::Arc,
@@ -171,8 +170,7 @@ fn reach(settings: &Settings, upstream: &Upstream) -> Result<String, String> {
     let policy = EgressPolicy::new(&settings.egress.allow, &settings.egress.deny).map_err(refused)?;
     let target = Url::parse(&upstream.target).map_err(|error| format!("{named}, but {error}"))?;
     policy.check_url(&target).map_err(refused)?;
-    let (host, port) = (target.host_str().unwrap_or_default(), target.port_or_known_default());
-    let Ok(addresses) = (host, port.unwrap_or_default()).to_socket_addrs() else {
+    let Ok(addresses) = target.socket_addrs(|| None) else {
         return Ok(format!("{named}; its name is not known here now"));
     };
     for address in addresses {

@@ -321,9 +321,18 @@ fn respond<T: 'static>(
     let length: Option<u64> = length.and_then(|(_, value)| value.to_str().ok()?.trim().parse().ok());
     let has_none = matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
     let prefix = upstream.prefix.clone();
-    let body = body.map(move |chunk| {
+    let body = body.then(move |chunk| {
         let _held = &held;
-        chunk.inspect_err(|cause| tracing::warn!(upstream = %prefix, %cause, "the answer of an upstream was cut off"))
+        if let Err(cause) = &chunk {
+            tracing::warn!(upstream = %prefix, %cause, "the answer of an upstream was cut off");
+        }
+        async move {
+            if chunk.is_err() {
+                // The server throws away what it has not written when a body fails: it gets a turn to write first.
+                tokio::task::yield_now().await;
+            }
+            chunk
+        }
     });
     let body = match length {
         _ if has_none => BoxBody::new(body::None::new()),

@@ -3,6 +3,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
+use std::future::{Pending, pending};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use std::time::Duration;
 use actix_http::header::{HeaderName, HeaderValue};
 use bytes::{Bytes, BytesMut};
 use futures_util::stream::{LocalBoxStream, Stream, StreamExt, unfold};
-use tokio::time::Sleep;
+use tokio::time::Timeout;
 use url::Url;
 
 use super::auth::{Auth, ClientCredentials};
@@ -87,7 +88,7 @@ impl Outbound {
         let started = shared.clock.monotonic();
         let timeout_ms = shared.settings.timeout_ms(request.timeout_ms);
         let timeout = Duration::from_millis(timeout_ms);
-        let mut deadline = Box::pin(tokio::time::sleep(timeout));
+        let mut deadline = Box::pin(tokio::time::timeout(timeout, pending()));
         let stage = Rc::new(Cell::new(Stage::Budget));
         let auth = request.client.as_ref().map(|client| client.auth.clone());
         // Boxed: the state of a request is large.
@@ -95,7 +96,7 @@ impl Outbound {
         let (opened, permit, token) = tokio::select! {
             biased;
             result = work => result?,
-            () = &mut deadline => return Err(too_slow(timeout_ms, stage.get())),
+            _ = &mut deadline => return Err(too_slow(timeout_ms, stage.get())),
         };
         let mut secrets = auth.as_ref().map(secrets_of).unwrap_or_default();
         secrets.extend(token);
@@ -111,6 +112,9 @@ impl Outbound {
         })
     }
 }
+
+/// Ends when the time is up.
+type Deadline = Pin<Box<Timeout<Pending<()>>>>;
 
 /// What is sent, once or twice.
 struct Sending {
@@ -240,14 +244,14 @@ fn without(value: &HeaderValue, secrets: &[String]) -> HeaderValue {
 fn body_of(
     opened: Opened,
     permit: Permit,
-    deadline: Pin<Box<Sleep>>,
+    deadline: Deadline,
     timeout_ms: u64,
 ) -> LocalBoxStream<'static, Result<Bytes, Error>> {
-    let next = move |state: Option<(Opened, Permit, Pin<Box<Sleep>>)>| async move {
+    let next = move |state: Option<(Opened, Permit, Deadline)>| async move {
         let (mut opened, permit, mut deadline) = state?;
         let chunk = tokio::select! {
             biased;
-            () = &mut deadline => Err(too_slow(timeout_ms, Stage::Body)),
+            _ = &mut deadline => Err(too_slow(timeout_ms, Stage::Body)),
             chunk = opened.next() => chunk?,
         };
         // After an error nothing follows, and the connection is closed.

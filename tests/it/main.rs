@@ -16,6 +16,7 @@ mod http_redirect;
 mod http_refresh;
 mod identity;
 mod inspection;
+mod proxy;
 mod readme;
 mod schedules;
 mod script;

@@ -5,6 +5,7 @@ pub mod engine;
 pub mod outbound;
 pub mod postgres;
 pub mod process;
+pub mod raw;
 pub mod scene;
 pub mod upstream;
 pub mod upstream_tls;

@@ -12,7 +12,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{oneshot, watch};
 
-use self::bytes::{misbehave, read_request, respond};
+use self::bytes::{Body, count, misbehave, read_head, refuse, respond};
 
 mod bytes;
 
@@ -68,6 +68,12 @@ pub enum Behaviour {
     Late(Duration, Box<Behaviour>),
     /// 200 with JSON that depends on the request.
     Computed(Answer),
+    /// Reads the body without keeping it, then answers with its length and whether it was [`pattern`].
+    Count,
+    /// So many bytes of [`pattern`], in chunks.
+    Pattern(u64),
+    /// Answers with this status as soon as the head is there, reads none of the body and closes or stays.
+    Refuse { status: u16, stays: bool },
 }
 
 /// What [`Behaviour::Computed`] answers to a request.
@@ -131,6 +137,7 @@ struct State {
     paths: Mutex<HashMap<String, Vec<Behaviour>>>,
     requests: watch::Sender<Vec<Recorded>>,
     connections: watch::Sender<usize>,
+    closed: watch::Sender<usize>,
     gate: watch::Sender<bool>,
     issuer: Mutex<Issuer>,
 }
@@ -145,6 +152,7 @@ impl Upstream {
             paths: Mutex::default(),
             requests: watch::Sender::default(),
             connections: watch::Sender::default(),
+            closed: watch::Sender::default(),
             gate: watch::Sender::default(),
             issuer: Mutex::new(Issuer {
                 issued: 0,
@@ -268,6 +276,13 @@ impl Upstream {
     pub fn connections(&self) -> usize {
         *self.state.connections.borrow()
     }
+
+    /// Waits until so many connections have been closed.
+    pub async fn wait_for_closed(&self, count: usize) {
+        let mut closed = self.state.closed.subscribe();
+        let found = tokio::time::timeout(WAIT, closed.wait_for(|closed| *closed >= count)).await;
+        assert!(found.is_ok(), "{count} connections should have been closed");
+    }
 }
 
 impl Drop for Upstream {
@@ -298,16 +313,42 @@ async fn serve(listener: std::net::TcpListener, state: Arc<State>, stopped: ones
     }
 }
 
+/// The byte at a place of the bodies that [`Behaviour::Count`] and [`Behaviour::Pattern`] know.
+pub fn pattern(at: u64) -> u8 {
+    (at % 251) as u8
+}
+
 /// Requests one after the other, until one side closes.
 async fn converse(mut stream: TcpStream, state: Arc<State>) {
     let mut buffer = Vec::new();
-    while let Some(request) = read_request(&mut stream, &mut buffer).await {
+    while let Some(mut request) = read_head(&mut stream, &mut buffer).await {
         let behaviour = state.behaviour_of(request.path());
-        state.requests.send_modify(|all| all.push(request.clone()));
-        if !act(&mut stream, &state, request, behaviour).await {
-            return;
+        let record = |request: &Recorded| state.requests.send_modify(|all| all.push(request.clone()));
+        let goes_on = match behaviour {
+            Behaviour::Count => {
+                record(&request);
+                count(&mut stream, &mut buffer, &request).await
+            }
+            Behaviour::Refuse { status, stays } => {
+                record(&request);
+                refuse(&mut stream, status, stays).await;
+                false
+            }
+            behaviour => {
+                let Some(body) = Body::of(&request).read(&mut stream, &mut buffer).await else {
+                    break;
+                };
+                request.body = body;
+                record(&request);
+                act(&mut stream, &state, request, behaviour).await
+            }
+        };
+        if !goes_on {
+            break;
         }
     }
+    drop(stream);
+    state.closed.send_modify(|count| *count += 1);
 }
 
 impl State {
@@ -410,7 +451,10 @@ async fn act(stream: &mut TcpStream, state: &State, request: Recorded, behaviour
                 headers: vec![("location".to_owned(), location)],
                 body: Vec::new(),
             },
-            Behaviour::Respond { status, headers, body } => return respond(stream, status, &headers, &body).await,
+            Behaviour::Respond { status, headers, body } => {
+                let shown = request.method != "HEAD";
+                return respond(stream, status, &headers, &body, shown).await;
+            }
             broken => {
                 misbehave(stream, broken).await;
                 return false;
