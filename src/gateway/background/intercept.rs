@@ -165,13 +165,13 @@ pub(super) fn direct(path: &str) -> Option<&'static str> {
     found.map(|(_, why)| *why)
 }
 
-/// What is kept for the execution. Our own token is not, unless an upstream gets the caller's credentials: the identity of
-/// the caller is kept apart from it.
+/// What is kept for the execution. Our own token is not: the identity of the caller is kept apart from it. `Authorization`
+/// is kept only where it goes to the upstream and our token came in a header of its own.
 fn kept_headers(request: &ServiceRequest, mount: &Mount) -> Vec<(String, Vec<u8>)> {
     let passes_credentials = mount
         .upstream
         .as_ref()
-        .is_some_and(|upstream| upstream.pass_credentials);
+        .is_some_and(|upstream| upstream.pass_credentials && request.headers().contains_key(TOKEN));
     let is_kept = |name: &http::HeaderName| {
         *name != header::NAME
             && *name != http::CONTENT_LENGTH

@@ -58,13 +58,13 @@ pub(super) fn content(base_url: &str, id: BackgroundId) -> String {
 }
 
 /// `http` or `https`, as the connection is.
-pub(super) fn scheme(request: &HttpRequest) -> &'static str {
+pub(in crate::gateway) fn scheme(request: &HttpRequest) -> &'static str {
     if request.app_config().secure() { "https" } else { "http" }
 }
 
 /// Where links begin: `server.public_url`, else what the caller itself wrote. What a proxy says about that is not believed,
 /// because anybody can say it.
-pub(super) fn base_url(engine: &Engine, request: &HttpRequest, mount: &str) -> String {
+pub(in crate::gateway) fn base_url(engine: &Engine, request: &HttpRequest, mount: &str) -> String {
     let public_url = engine.settings().server.public_url.trim_end_matches('/');
     if !public_url.is_empty() {
         return public_url.to_owned();

@@ -21,7 +21,7 @@ use crate::{
 
 pub(super) mod content;
 mod intercept;
-mod links;
+pub(super) mod links;
 mod openapi;
 
 pub(super) use intercept::{intercept, refuse};
