@@ -2,8 +2,10 @@
 
 pub mod log;
 mod upstreams;
+mod webhooks;
 
 pub use upstreams::{Going, UpstreamMetrics};
+pub use webhooks::WebhookMetrics;
 
 use prometheus::{
     Encoder, Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
@@ -47,6 +49,8 @@ pub struct Metrics {
     pub script_seconds: HistogramVec,
     /// Requests passed on to upstreams.
     pub upstreams: UpstreamMetrics,
+    /// Notifications.
+    pub webhooks: WebhookMetrics,
     /// Actors alive.
     pub actors: IntGauge,
     /// 1 while the engine takes work, else 0.
@@ -87,6 +91,7 @@ impl Metrics {
             runs_going: IntGauge::new("runs_going", "Runs that are going or wait for their turn")?,
             script_seconds: HistogramVec::new(seconds("script_seconds", "How long scripts took"), &["kind"])?,
             upstreams: UpstreamMetrics::new(&registry)?,
+            webhooks: WebhookMetrics::new(&registry)?,
             actors: IntGauge::new("actors", "Actors alive")?,
             up: Gauge::new("up", "1 while the engine takes work")?,
             registry,

@@ -13,7 +13,11 @@ use tokio::sync::{Notify, Semaphore};
 use uuid::Uuid;
 
 use crate::{
-    actors::{api_call::prepared::PreparedCall, background::Inbox},
+    actors::{
+        api_call::prepared::PreparedCall,
+        background::Inbox,
+        delivery::{DeliveryInbox, targets::Targets},
+    },
     clock::Clock,
     domain::ids::{CallApiId, TenantId},
     engine::{access::Access, client_cache::ClientCache, upstreams::Upstreams},
@@ -59,6 +63,10 @@ pub struct Services {
     pub clients: ClientCache,
     /// Other APIs behind the gateway.
     pub upstreams: Upstreams,
+    /// Who is told, and what signs, cached.
+    pub targets: Targets,
+    /// Notifications on their way.
+    pub deliveries: DeliveryInbox,
     /// Counters and histograms.
     pub metrics: Metrics,
     /// Of the ownership of the shards; a later owner's is higher.
@@ -128,6 +136,8 @@ impl Services {
             access,
             upstreams: Upstreams::new(&settings)?,
             clients: ClientCache::new(store.clone(), sealer.clone(), clock.clone()),
+            targets: Targets::new(store.clone(), sealer.clone(), clock.clone()),
+            deliveries: DeliveryInbox::default(),
             settings,
             clock,
             store,

@@ -45,13 +45,15 @@ pub fn purge(files: &SettingsFiles) -> Outcome {
         store.close().await?;
         let purged = purged?;
         println!(
-            "Removed: {} runs, {} samples and logs, the data of {} transactions, {} audit rows, {} kept answers, {} expired tokens.",
+            "Removed: {} runs, {} samples and logs, the data of {} transactions, {} audit rows, {} kept answers, {} expired tokens, \
+             {} notifications.",
             purged.runs,
             purged.bodies,
             purged.transactions_erased,
             purged.audit,
             purged.idempotency_keys,
-            purged.tokens
+            purged.tokens,
+            purged.deliveries
         );
         let background = purged.background;
         println!(

@@ -13,11 +13,10 @@ use actix_web::{
     web::{self, Data, Query},
 };
 use jiff::Timestamp;
-use orrery::{clock::Clock, settings::Upstream};
+use orrery::clock::Clock;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::erp::{self, Erp};
 use crate::command::Failure;
 
 /// The header that the shop wants.
@@ -61,13 +60,7 @@ impl Shop {
             served: Mutex::default(),
         }));
         let shared = state.clone();
-        let erp = Data::new(Erp::new(state.clock.clone()));
-        let app = move || {
-            App::new()
-                .configure(|config| routes(config, &shared))
-                .configure(|config| erp::routes(config, &erp))
-        };
-        let server = HttpServer::new(app)
+        let server = HttpServer::new(move || App::new().configure(|config| routes(config, &shared)))
             .workers(1)
             .disable_signals()
             .shutdown_timeout(1)
@@ -77,12 +70,6 @@ impl Shop {
         let handle = server.handle();
         actix_rt::spawn(server);
         Ok(Self { address, state, handle })
-    }
-
-    /// The sample ERP, which answers at the same address.
-    pub fn upstream(&self) -> Upstream {
-        let target = format!("http://{}{}", self.address, erp::PREFIX);
-        Upstream::new(erp::PREFIX, &target)
     }
 
     /// The numbers of all orders that it has shown.

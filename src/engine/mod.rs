@@ -24,7 +24,7 @@ pub mod access;
 pub mod actors;
 pub mod audit;
 pub mod background;
-mod cache;
+pub(crate) mod cache;
 pub mod call_apis;
 pub mod caller;
 mod change;
@@ -46,6 +46,7 @@ pub mod tokens;
 pub mod transactions;
 pub mod upstreams;
 pub mod users;
+pub mod webhooks;
 
 pub use start::Builder;
 
@@ -165,6 +166,7 @@ impl Engine {
             .inc_by(scripts.killed.saturating_sub(metrics.script_workers_killed.get()));
         metrics.script_queue_jobs.set(gauge(scripts.queued));
         metrics.runs_going.set(gauge(services.running()));
+        self.refresh_webhooks().await;
         // An error says that the registry is gone: nobody lives.
         let actors = self
             .inner
@@ -174,6 +176,15 @@ impl Engine {
             .map_or(0, |summary| summary.actors);
         metrics.actors.set(i64::try_from(actors).unwrap_or(i64::MAX));
         metrics.up.set(if services.is_draining() { 0.0 } else { 1.0 });
+    }
+
+    async fn refresh_webhooks(&self) {
+        let services = &self.inner.services;
+        // An error is the database's, which the health check tells of.
+        let backlog = services.store.delivery_backlog().await.unwrap_or_default();
+        let oldest = backlog.oldest_at.map(|at| services.clock.now().duration_since(at));
+        let oldest = oldest.and_then(|age| Duration::try_from(age).ok()).unwrap_or_default();
+        services.metrics.webhooks.set_backlog(backlog.pending, oldest);
     }
 
     /// The supervisor of its actors.

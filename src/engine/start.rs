@@ -11,10 +11,13 @@ use actix::Actor;
 
 use crate::{
     actors::{
+        delivery::DeliveryActor,
+        observed::KIND_DELIVERY,
         registry::{
             RegistryHandle,
             actor::Registry,
             messages::{Adopt, BootEnded},
+            singleton::{Enlist, Singleton},
         },
         services::{Parts, Services},
         system::ActorSystem,
@@ -91,6 +94,7 @@ impl Builder {
         let (system, registry) = start_actors(&services).await?;
         let registry = RegistryHandle::new(registry, services.clone());
         boot(&services, &registry).await?;
+        enlist(&services, &registry).await?;
         purge_now_and_then(services.clone());
         Ok(Engine {
             inner: Arc::new(Inner {
@@ -147,6 +151,14 @@ async fn boot(services: &Arc<Services>, registry: &RegistryHandle) -> Result<()>
         }
     }
     registry.addr().send(BootEnded).await.map_err(|_| gone())
+}
+
+/// Starts the actors of which an engine has one.
+async fn enlist(services: &Arc<Services>, registry: &RegistryHandle) -> Result<()> {
+    let gone = || Error::internal(std::io::Error::other("the registry has ended"));
+    let own = services.clone();
+    let delivery = Singleton::new(KIND_DELIVERY, move |watched| DeliveryActor::new(own.clone(), watched));
+    registry.addr().send(Enlist(delivery)).await.map_err(|_| gone())
 }
 
 fn pool_settings(settings: &Settings, worker: Option<PathBuf>) -> PoolSettings {

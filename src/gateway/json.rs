@@ -27,7 +27,7 @@ pub struct Json<T>(pub T);
 pub struct Replacement<T>(pub T);
 
 /// Members of answers that nobody can set.
-const READ_ONLY: [&str; 7] = [
+const READ_ONLY: [&str; 8] = [
     "id",
     "version",
     "createdAt",
@@ -35,6 +35,7 @@ const READ_ONLY: [&str; 7] = [
     "createdBy",
     "allTenants",
     "tenantId",
+    "disabledReason",
 ];
 
 /// The parameters of the query string, likewise.

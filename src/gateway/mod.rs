@@ -50,6 +50,7 @@ mod tokens;
 mod transactions;
 mod upstreams;
 mod users;
+mod webhooks;
 mod whole;
 
 pub use serve::{listen, serve};
@@ -69,6 +70,7 @@ const RESOURCES: &[fn(&mut ServiceConfig)] = &[
     tokens::routes,
     transactions::routes,
     users::routes,
+    webhooks::routes,
 ];
 
 /// Mounts the gateway in an actix app, under whatever scope the host chose. What is mounted here belongs to this engine only.

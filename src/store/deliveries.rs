@@ -4,12 +4,28 @@ use jiff::Timestamp;
 use sea_orm::{DatabaseTransaction, Value};
 
 use super::{
-    Result,
+    Result, Store,
     ledger::rows::{Shape, Texts},
 };
 use crate::domain::{
     delivery::{State, lane_of},
     ids::{BackgroundId, DeliveryId, SubscriptionId, TenantId},
+};
+
+mod due;
+mod list;
+mod record;
+mod replay;
+
+pub use due::{Backlog, DueDelivery, WaitingLane};
+pub use list::{Attempt, Delivery};
+pub use record::{Disabled, Recorded};
+pub use replay::Replay;
+
+#[cfg(test)]
+pub(super) use {
+    due::{DUE, LANES},
+    record::{PURGE_ATTEMPTS, PURGE_DELIVERIES},
 };
 
 /// A notification that is to be sent.
@@ -75,4 +91,17 @@ pub(super) async fn insert(
     }
     texts.execute(transaction, &INSERT, values).await?;
     Ok(())
+}
+
+impl Store {
+    /// Makes deliveries of something that is committed already.
+    pub async fn create_deliveries(&self, deliveries: Vec<NewDelivery>) -> Result<()> {
+        self.write(move |transaction| {
+            Box::pin(async move {
+                let all: Vec<&NewDelivery> = deliveries.iter().collect();
+                insert(transaction, &mut Texts::default(), &all).await
+            })
+        })
+        .await
+    }
 }

@@ -35,6 +35,7 @@ pub mod tenants;
 pub mod tokens_vault;
 pub mod transactions;
 pub mod users;
+pub mod webhooks;
 
 use connect::{connect, sqlite_path};
 pub use lease::Lease;

@@ -7,7 +7,7 @@ use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use super::{
     Store,
     background::{BackgroundFilter, list, purge as retention, recover},
-    call_state, ledger, purge,
+    call_state, deliveries, ledger, purge,
 };
 use crate::{clock::Clock, domain::background::Status, settings::Settings};
 
@@ -51,6 +51,26 @@ async fn rows_are_found_by_an_index() {
         (
             transactions,
             "SEARCH transactions USING INDEX sqlite_autoindex_transactions_1 (tenant_id=? AND id<?)",
+        ),
+        (
+            deliveries::LANES,
+            "SEARCH d USING COVERING INDEX webhook_delivery_pending (lane>?)",
+        ),
+        (
+            deliveries::LANES,
+            "SEARCH d USING COVERING INDEX webhook_delivery_pending (lane=?)",
+        ),
+        (
+            deliveries::DUE,
+            "SEARCH webhook_delivery USING INDEX webhook_delivery_pending (lane=? AND next_at<?)",
+        ),
+        (
+            deliveries::PURGE_DELIVERIES,
+            "SEARCH webhook_delivery USING PRIMARY KEY (id<?)",
+        ),
+        (
+            deliveries::PURGE_ATTEMPTS,
+            "SEARCH delivery_attempt USING PRIMARY KEY (delivery_id=?)",
         ),
         (purge::RUNS, "SEARCH run USING INDEX run_by_id (id<?)"),
         (purge::RUNS, "SEARCH run USING INDEX run_by_id (id=?)"),

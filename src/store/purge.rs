@@ -37,6 +37,8 @@ pub struct PurgeRules {
     pub background: Duration,
     /// That there was such a request, after its answer is erased.
     pub background_gone: Duration,
+    /// Notifications after their end.
+    pub deliveries: Duration,
     /// Rows of one transaction.
     pub batch_rows: u64,
 }
@@ -58,6 +60,8 @@ pub struct Purged {
     pub tokens: u64,
     /// Of requests in the background.
     pub background: BackgroundPurged,
+    /// Notifications.
+    pub deliveries: u64,
 }
 
 /// What a purge has removed of requests in the background.
@@ -89,6 +93,7 @@ impl PurgeRules {
             expired_tokens: EXPIRED_TOKENS_KEPT,
             background: hours(settings.background.retention_hours),
             background_gone: hours(settings.background.gone_hours),
+            deliveries: hours(settings.webhooks.retention_hours),
             batch_rows: settings.purge.batch_rows,
         }
     }
@@ -122,6 +127,10 @@ impl Store {
         let tokens_before = before(rules.expired_tokens).as_microsecond();
         purged.tokens = self.repeat(TOKENS, vec![tokens_before.into()], rows).await?;
         purged.background = self.purge_background(rules, now, rows).await?;
+        let ended_before = before(rules.deliveries);
+        purged.deliveries = self
+            .purge_deliveries(first_id_at(ended_before), ended_before, rows)
+            .await?;
         if self.is_sqlite() && purged != Purged::default() {
             self.give_pages_back().await?;
         }

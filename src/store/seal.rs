@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 
 use super::{Error, Result, Store};
 use crate::{
-    domain::ids::{CallApiId, ClientId, TenantId},
+    domain::ids::{CallApiId, ClientId, SubscriptionId, TenantId},
     settings::Settings,
 };
 
@@ -77,6 +77,28 @@ impl Place {
             table: "client_token",
             row_id: id.uuid(),
             column: "sealed",
+        }
+    }
+
+    /// The signing secrets of a webhook subscription, the one in force and the one before (`webhook_subscription.secret`).
+    #[must_use]
+    pub fn subscription_secret(tenant_id: TenantId, id: SubscriptionId) -> Self {
+        Self {
+            tenant_id,
+            table: "webhook_subscription",
+            row_id: id.uuid(),
+            column: "secret",
+        }
+    }
+
+    /// The tenant's own signing secrets, the one in force and the one before (`webhook_secret.secret`).
+    #[must_use]
+    pub fn webhook_secret(tenant_id: TenantId) -> Self {
+        Self {
+            tenant_id,
+            table: "webhook_secret",
+            row_id: tenant_id.uuid(),
+            column: "secret",
         }
     }
 

@@ -205,6 +205,13 @@ async fn refuse_if_not_empty(transaction: &DatabaseTransaction, tenant_id: Tenan
                 .count(transaction)
                 .await?,
         ),
+        (
+            "webhook subscriptions",
+            entity::webhook_subscription::Entity::find()
+                .filter(entity::webhook_subscription::Column::TenantId.eq(id))
+                .count(transaction)
+                .await?,
+        ),
     ];
     let held: Vec<String> = counts
         .iter()

@@ -25,3 +25,4 @@ mod supervision;
 mod support;
 mod tidy;
 mod transactions;
+mod webhooks;

@@ -12,6 +12,7 @@ use super::{
     retry::jittered_ms,
 };
 
+pub mod lanes;
 pub mod sign;
 
 /// The event that tells of the end of a background request.
@@ -168,27 +169,6 @@ pub fn lane_of(tenant_id: TenantId, url: &str) -> i64 {
     let mut bytes = [0; 8];
     bytes.iter_mut().zip(digest).for_each(|(to, from)| *to = from);
     i64::from_be_bytes(bytes)
-}
-
-/// Whether a header of a notification is the engine's own, or HTTP's: such a name cannot be chosen for one's own pairs.
-#[must_use]
-pub fn is_reserved_header(name: &str) -> bool {
-    const RESERVED: [&str; 12] = [
-        "host",
-        "content-length",
-        "content-type",
-        "content-encoding",
-        "transfer-encoding",
-        "connection",
-        "keep-alive",
-        "te",
-        "trailer",
-        "upgrade",
-        "expect",
-        "user-agent",
-    ];
-    let name = name.to_ascii_lowercase();
-    name.starts_with("webhook-") || name.starts_with("proxy-") || RESERVED.contains(&name.as_str())
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ pub mod identity;
 pub mod run_schema;
 pub mod tokens;
 pub mod transactions;
+pub mod webhooks;
 
 /// For members of a PATCH that may be null: absent is `None`, null is `Some(None)`.
 pub(super) fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(

@@ -50,6 +50,7 @@ async fn what_is_old_goes_in_batches_and_identifiers_stay() {
             expired_tokens: DAY,
             background: DAY,
             background_gone: DAY,
+            deliveries: DAY,
             batch_rows: 3,
         };
         let purged = store.purge(&rules, now).await.unwrap();

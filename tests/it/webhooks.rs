@@ -1,0 +1,6 @@
+//! Webhooks: subscriptions and secrets over HTTP, and deliveries to real receivers on loopback.
+
+mod deliveries;
+mod fairness;
+mod fixture;
+mod subscriptions;
