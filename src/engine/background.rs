@@ -12,9 +12,12 @@ use serde_json::Value;
 
 use super::{Engine, caller::Caller};
 use crate::{
-    actors::background::envelope::{self, Body},
+    actors::{
+        background::envelope::{self, Body},
+        delivery::notify::{NotificationState, of_background},
+    },
     domain::{
-        background::Status,
+        background::{Status, header},
         ids::{BackgroundId, TenantId},
         rights::Right,
     },
@@ -121,12 +124,17 @@ impl Background<'_> {
         found.try_map(shown)
     }
 
-    /// One operation.
+    /// One operation, and where its notification stands once it has ended.
     ///
     /// # Errors
     /// `forbidden` without `background.use`; `not_found`, also for what is somebody else's; `gone` once it is no longer kept.
-    pub async fn get(&self, caller: &Caller, id: BackgroundId) -> Result<Operation> {
-        shown(self.kept(caller, id).await?)
+    pub async fn get(&self, caller: &Caller, id: BackgroundId) -> Result<(Operation, Option<NotificationState>)> {
+        let row = self.kept(caller, id).await?;
+        let notification = match row.webhook_address == header::NONE || !row.status.is_end() {
+            true => None,
+            false => of_background(self.engine.store(), row.tenant_id, id).await?,
+        };
+        Ok((shown(row)?, notification))
     }
 
     /// The body of an answer; none if the operation ended without one.
@@ -201,11 +209,13 @@ impl Background<'_> {
             deliveries: notify::of_cancelled(self.engine, &row, base_url).await?,
             audit: Some(audit),
         };
+        let deliveries = finish.deliveries.clone();
         if row.status.is_end() || !services.store.ledger().finish(finish).await? {
             let text = format!("The background request {id} has ended: there is nothing to cancel.");
             return Err(Error::new(Code::WrongState, text));
         }
         services.background.stop_waiting(id);
+        services.deliveries.created(&deliveries);
         let data = serde_json::json!({ "status": Status::Cancelled, "statusCode": 0 });
         let events = &services.events;
         events.publish(row.tenant_id, now, "background.cancelled", id.uuid(), data);

@@ -18,6 +18,7 @@ mod accepting;
 mod bodies;
 mod contents;
 mod keys;
+mod notices;
 mod states;
 
 /// The header.
@@ -68,6 +69,10 @@ impl Made {
     }
 
     async fn queued(&self) -> BackgroundId {
+        self.queued_for("none").await
+    }
+
+    async fn queued_for(&self, webhook_address: &str) -> BackgroundId {
         let id = BackgroundId::from(self.engine.clock().new_id());
         let envelope = Envelope::default().seal(self.engine.sealer(), self.tenant, id);
         let new = NewRequest {
@@ -83,7 +88,7 @@ impl Made {
             request: envelope.unwrap(),
             request_chunks: 0,
             has_request: false,
-            webhook_address: "none".to_owned(),
+            webhook_address: webhook_address.to_owned(),
             notify_pairs: None,
             reference: None,
             key: None,

@@ -118,8 +118,12 @@ async fn survive(url: &str) {
 
 /// The binary, ready, and where it listens.
 pub fn start(url: &str, data: &std::path::Path) -> (Orrery, std::net::SocketAddr) {
-    let orrery = Orrery::start(
-        &["serve"],
+    start_with(url, data, &[])
+}
+
+/// As [`start`], with more variables.
+pub fn start_with(url: &str, data: &std::path::Path, more: &[(&str, &str)]) -> (Orrery, std::net::SocketAddr) {
+    let variables: [&[(&str, &str)]; 2] = [
         &[
             ("ORRERY__DATABASE__URL", url),
             ("ORRERY__DATA__DIR", data.to_str().unwrap()),
@@ -132,7 +136,9 @@ pub fn start(url: &str, data: &std::path::Path) -> (Orrery, std::net::SocketAddr
             ("ORRERY__PURGE__INTERVAL_MINUTES", "0"),
             ("ORRERY__LOG__LEVEL", "warn"),
         ],
-    );
+        more,
+    ];
+    let orrery = Orrery::start(&["serve"], &variables.concat());
     let line = orrery.stdout_line_with("listening");
     let address = line.strip_prefix("orrery listening on http://").unwrap();
     let address = address.split(' ').next().unwrap().parse().unwrap();

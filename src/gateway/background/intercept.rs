@@ -150,7 +150,9 @@ fn head_of(engine: &Engine, request: &ServiceRequest) -> Result<Head> {
         upstream: mount.upstream.as_ref().map(|upstream| upstream.prefix.clone()),
         headers: kept_headers(request, &mount),
         base_url: links::base_url(engine, request.request(), &mount.path),
-        client_ip: request.peer_addr().map(|address| address.ip().to_string()),
+        client_ip: request
+            .peer_addr()
+            .map(|address| address.ip().to_canonical().to_string()),
         proto: links::scheme(request.request()).to_owned(),
         notify,
         key,

@@ -66,9 +66,9 @@ pub(super) async fn get(
     request: HttpRequest,
     id: PathId<BackgroundId>,
 ) -> Result<HttpResponse> {
-    let operation = engine.background().get(&caller, id.0).await?;
+    let (operation, notification) = engine.background().get(&caller, id.0).await?;
     let base_url = links::base_url_of_states(&engine, &request);
-    Ok(HttpResponse::Ok().json(answer(operation, &base_url)))
+    Ok(HttpResponse::Ok().json(answer(operation, &base_url).with(notification)))
 }
 
 /// Cancels a background request that is queued, and stops waiting for one that runs.

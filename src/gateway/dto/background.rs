@@ -7,7 +7,12 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
-    domain::{background::Status, ids::BackgroundId},
+    actors::delivery::notify::NotificationState,
+    domain::{
+        background::Status,
+        delivery::State,
+        ids::{BackgroundId, DeliveryId},
+    },
     engine::background::Operation,
 };
 
@@ -79,6 +84,35 @@ pub struct StateAnswer {
     response_headers: Option<BTreeMap<String, String>>,
     /// How often its execution was begun.
     attempts: u32,
+    /// Where its notification stands; not in lists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    notification: Option<NotificationAnswer>,
+}
+
+/// Where the notification of a background request stands. Members that are null are left out.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = BackgroundNotification)]
+pub struct NotificationAnswer {
+    /// `pending`, `delivered`, `failed` or `gone`.
+    #[schema(value_type = String)]
+    state: State,
+    attempts: u32,
+    /// HTTP status of the last attempt.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_status: Option<u16>,
+    /// Why the last attempt failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_error: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    next_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    delivered_at: Option<Timestamp>,
+    /// Each is the `webhook-id` of its requests, and can be replayed.
+    #[schema(value_type = Vec<uuid::Uuid>)]
+    delivery_ids: Vec<DeliveryId>,
 }
 
 impl StateAnswer {
@@ -101,6 +135,21 @@ impl StateAnswer {
             content_location: operation.has_response.then_some(content_location),
             response_headers: operation.response_headers,
             attempts: operation.attempts,
+            notification: None,
         }
+    }
+
+    /// The same with its notification.
+    pub(in crate::gateway) fn with(self, notification: Option<NotificationState>) -> Self {
+        let notification = notification.map(|notification| NotificationAnswer {
+            state: notification.state,
+            attempts: notification.attempts,
+            last_status: notification.last_status,
+            last_error: notification.last_error,
+            next_at: notification.next_at,
+            delivered_at: notification.delivered_at,
+            delivery_ids: notification.delivery_ids,
+        });
+        Self { notification, ..self }
     }
 }

@@ -1,5 +1,6 @@
 //! What is taken, what is refused, and before what.
 
+use actix_web::{App, web};
 use serde_json::json;
 
 use super::{HEADER, members, person, state_path, taken};
@@ -200,4 +201,32 @@ async fn more_than_the_queue_holds_is_told_to_come_again() {
         slow.write(b"\"name\":1}").await;
         assert_eq!(slow.reply().await.status, 202);
     }
+}
+
+#[tokio::test]
+async fn links_know_where_a_host_app_mounted_us() {
+    let test = TestEngine::start().await;
+    let (engine, token) = (test.engine.clone(), test.api.headers()[0].1.clone());
+    let mounted = move |config: &mut web::ServiceConfig| engine.configure(config);
+    let local = tokio::task::LocalSet::new();
+    let asked = local.run_until(async move {
+        let app = App::new().service(web::scope("/host/orrery").configure(mounted));
+        let app = actix_web::test::init_service(app).await;
+        let request = |path: &str| {
+            let request = actix_web::test::TestRequest::get().uri(path);
+            request
+                .insert_header(("authorization", token.clone()))
+                .insert_header(("host", "host.example"))
+        };
+        let background = request("/host/orrery/api/v1/users?limit=3").insert_header((HEADER, "none"));
+        let response = actix_web::test::call_service(&app, background.to_request()).await;
+        assert_eq!(response.status(), 202);
+        let location = response.headers().get("location").unwrap().to_str().unwrap().to_owned();
+        let path = location.strip_prefix("http://host.example").unwrap();
+        assert!(path.starts_with("/host/orrery/api/v1/background/"), "{location}");
+        let response = actix_web::test::call_service(&app, request(path).to_request()).await;
+        let state: serde_json::Value = actix_web::test::read_body_json(response).await;
+        assert_eq!(state["originalUri"], "/api/v1/users?limit=3", "{state}");
+    });
+    asked.await;
 }

@@ -67,9 +67,10 @@ async fn a_state_shows_what_there_is_and_no_nulls() {
 async fn references_come_from_the_pairs() {
     let test = TestEngine::start().await;
     let subscription = json!({
-        "url": format!("http://{}/hook", test.api.address), "events": ["background.finished"], "enabled": true,
+        "url": format!("http://{}/hook", test.api.address), "events": ["background.finished"],
     });
-    let _ = test.api.post("/api/v1/webhook-subscriptions", &subscription).await;
+    let made = test.api.post("/api/v1/webhook-subscriptions", &subscription).await;
+    made.expect(201);
     for (value, reference) in [
         ("subscription", None),
         ("subscription:a=1, b=2", Some("a=1, b=2")),
