@@ -20,7 +20,7 @@ use super::{
     request_id::{self, RequestId},
 };
 use crate::{
-    engine::Engine,
+    engine::{Engine, upstreams::Upstream},
     error::{Code, Error},
 };
 
@@ -64,6 +64,8 @@ pub(super) async fn outer<B: MessageBody + 'static>(
     };
     let started = engine.clock().monotonic();
     let method = method_label(request.method());
+    let upstream = request.app_data::<web::Data<Upstream>>();
+    let upstream = upstream.map(|upstream| upstream.prefix.clone());
     let place = Place {
         instance: Some(request.path().to_owned()),
         request_id: Some(RequestId::assign(&request, engine.clock())),
@@ -86,7 +88,7 @@ pub(super) async fn outer<B: MessageBody + 'static>(
         Err(error) => error.as_response_error().status_code(),
     };
     let seconds = (engine.clock().monotonic().saturating_sub(started)).as_secs_f64();
-    let route = route.unwrap_or_else(|| "none".to_owned());
+    let route = route.or(upstream).unwrap_or_else(|| "none".to_owned());
     let metrics = engine.metrics();
     metrics
         .requests

@@ -326,4 +326,14 @@ mod tests {
             assert_eq!(bytes.starts_with(b"HTTP/1.0"), marked, "{head}");
         }
     }
+
+    #[test]
+    fn the_last_answer_says_so() {
+        let mut head = b"HTTP/1.1 413 Large\r\nconnection: keep-alive\r\n\r\n".to_vec();
+        mark_last(&mut head);
+        assert_eq!(
+            head,
+            b"HTTP/1.1 413 Large\r\nconnection: close\r\nconnection: keep-alive\r\n\r\n"
+        );
+    }
 }

@@ -221,3 +221,33 @@ async fn what_an_upstream_tells_of_credentials_stays_here() {
         "{text}"
     );
 }
+
+#[actix_rt::test]
+async fn bodies_that_flow_are_signed_like_others() {
+    let upstream = Upstream::start();
+    upstream.on("/api/x", Behaviour::Echo);
+    let engine = engine(&upstream, json!({"client": "shop"})).await;
+    let hmac = json!({
+        "kind": "hmac", "secret": "hush-hush", "header": "x-signature", "algorithm": "sha256", "encoding": "hex",
+    });
+    client(&engine.api, "shop", hmac).await;
+    engine
+        .api
+        .ask("POST", "/shop/x")
+        .text("signed")
+        .send()
+        .await
+        .expect(200);
+    let mut raw = ask(&engine, "POST /shop/x", &[("transfer-encoding", "chunked")]).await;
+    for part in [b"sig".as_slice(), b"ned", b""] {
+        raw.send_chunk(part).await;
+    }
+    assert_eq!(raw.head().await.status, 200);
+    let seen = upstream.requests();
+    let shown: Vec<_> = seen
+        .iter()
+        .map(|request| (request.text(), request.header("x-signature")))
+        .collect();
+    assert!(shown[0].1.is_some());
+    assert_eq!(shown[0], shown[1]);
+}

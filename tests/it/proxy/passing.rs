@@ -225,10 +225,22 @@ async fn own_resources_stay_in_front_and_each_upstream_has_its_place() {
     assert_ne!(engine.api.get("/api/v1/me").await.expect(200).json, Value::Null);
     let text = String::from_utf8(engine.api.get("/metrics").await.body).unwrap();
     for line in [
+        r#"route="/shop",status="200"} 1"#,
         r#"orrery_upstream_requests_total{status="200",upstream="/shop"} 1"#,
         r#"orrery_upstream_requests_total{status="200",upstream="/api/v2"} 1"#,
         r#"orrery_upstream_requests_going{upstream="/shop"} 0"#,
     ] {
         assert!(text.contains(line), "{line} in {text}");
     }
+}
+
+#[actix_rt::test]
+async fn with_the_header_a_request_is_taken_for_the_background() {
+    let upstream = Upstream::start();
+    let engine = engine(&upstream, json!({})).await;
+    let ask = |method: &str, path: &str| engine.api.ask(method, path).header("erp-api-background", "none");
+    let reply = ask("POST", "/shop/x").text("later").send().await.expect(202);
+    assert!(reply.header("location").unwrap().ends_with(&reply.id()), "{reply:?}");
+    ask("TRACE", "/shop/x").send().await.expect(405);
+    ask("GET", "/shop/%2e%2e/x").send().await.expect(400);
 }
