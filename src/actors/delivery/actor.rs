@@ -140,7 +140,9 @@ impl DeliveryActor {
         while !self.stopping && self.unrecorded.len() < UNRECORDED_MAX {
             // None while the engine stops: what waits is found in the store after the next start.
             let Some(guard) = self.services.enter_run() else { break };
-            let Some((lane, job)) = self.lanes.next() else { break };
+            let Some((lane, job)) = self.lanes.take_next() else {
+                break;
+            };
             self.known.remove(&job.id);
             if !self.inbox.go(job.id) {
                 self.lanes.ended(lane, true);

@@ -160,7 +160,7 @@ impl<T> Lanes<T> {
 
     /// Takes the next delivery that may be sent, with its lane; it counts as on its way until [`Lanes::ended`].
     #[must_use = "it counts as on its way"]
-    pub fn next(&mut self) -> Option<(i64, T)> {
+    pub fn take_next(&mut self) -> Option<(i64, T)> {
         if self.going >= self.limits.workers {
             return None;
         }
@@ -239,7 +239,7 @@ mod tests {
 
     /// Everything that may start now, as lanes.
     fn started(lanes: &mut Lanes<u32>) -> Vec<i64> {
-        std::iter::from_fn(|| lanes.next()).map(|(lane, _)| lane).collect()
+        std::iter::from_fn(|| lanes.take_next()).map(|(lane, _)| lane).collect()
     }
 
     #[test]
@@ -252,7 +252,7 @@ mod tests {
         assert_eq!(started(&mut lanes), [1, 2, 1]);
         assert_eq!((lanes.going(), lanes.waiting()), (3, 3));
         lanes.ended(1, true);
-        assert_eq!(lanes.next(), Some((1, 2)), "in the order in which they came");
+        assert_eq!(lanes.take_next(), Some((1, 2)), "in the order in which they came");
     }
 
     #[test]
@@ -331,12 +331,12 @@ mod tests {
         assert_eq!((lanes.room(1), lanes.room(2)), (0, 2));
         assert!(!lanes.is_hungry());
         for _ in 0..4 {
-            let (lane, _) = lanes.next().unwrap();
+            let (lane, _) = lanes.take_next().unwrap();
             lanes.ended(lane, true);
         }
         assert!(lanes.is_hungry(), "the store has more of lane 1");
         lanes.set_more(1, false);
         assert!(!lanes.is_hungry());
-        assert_eq!(lanes.next(), None);
+        assert_eq!(lanes.take_next(), None);
     }
 }
