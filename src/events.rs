@@ -2,11 +2,14 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex},
+    fmt,
+    ops::Deref,
+    sync::{Arc, LazyLock, Mutex},
 };
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
+use serde_json::Value;
 use tokio::sync::broadcast;
 use uuid::Uuid;
 
@@ -31,7 +34,42 @@ pub struct Event {
     /// The thing that it happened to: call, transaction, ...
     pub subject_id: Uuid,
     /// More, by kind.
-    pub data: Arc<serde_json::Value>,
+    pub data: Arc<Data>,
+}
+
+/// The JSON of an event, made when somebody looks at it: thousands of runs a second end without a listener.
+pub struct Data(LazyLock<Value, Box<dyn FnOnce() -> Value + Send>>);
+
+impl Data {
+    fn new(make: impl FnOnce() -> Value + Send + 'static) -> Self {
+        Self(LazyLock::new(Box::new(make)))
+    }
+}
+
+impl Deref for Data {
+    type Target = Value;
+
+    fn deref(&self) -> &Value {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Data {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&**self, formatter)
+    }
+}
+
+impl fmt::Display for Data {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&**self, formatter)
+    }
+}
+
+impl Serialize for Data {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        (**self).serialize(serializer)
+    }
 }
 
 /// Sends events to everyone who listens. Cheap to clone.
@@ -64,13 +102,18 @@ impl Default for Events {
 
 impl Events {
     /// Tells everyone. Never blocks; who lags behind more than 4,096 events loses the oldest.
-    pub fn publish(
+    pub fn publish(&self, tenant_id: TenantId, at: Timestamp, kind: &'static str, subject_id: Uuid, data: Value) {
+        self.publish_with(tenant_id, at, kind, subject_id, move || data);
+    }
+
+    /// As [`Events::publish`], with data that is made when somebody looks at it.
+    pub fn publish_with(
         &self,
         tenant_id: TenantId,
         at: Timestamp,
         kind: &'static str,
         subject_id: Uuid,
-        data: serde_json::Value,
+        data: impl FnOnce() -> Value + Send + 'static,
     ) {
         let mut kept = self
             .inner
@@ -84,7 +127,7 @@ impl Events {
             at,
             kind,
             subject_id,
-            data: Arc::new(data),
+            data: Arc::new(Data::new(data)),
         };
         if kept.events.len() == KEPT_MAX {
             kept.events.pop_front();

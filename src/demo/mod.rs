@@ -1,6 +1,7 @@
 //! `demo`: the engine on SQLite in a fresh directory, with a sample shop and an active call, for a first look.
 
 mod directory;
+mod erp;
 mod sample;
 mod shop;
 mod tally;
@@ -90,6 +91,7 @@ impl Demo {
         settings.secrets.key = String::new();
         settings.secrets.key_file = path.join("secret.key");
         settings.egress.allow = vec![shop.address.to_string()];
+        settings.upstreams = vec![shop.upstream()];
         if settings.admin.password.is_empty() {
             settings.admin.password = password::random()?;
         }
@@ -251,6 +253,11 @@ fn welcome(server: &Server, shop: &Shop, directory: &Directory, password: &str) 
         "  sample shop  http://{orders}/orders (wants the header {}: {})",
         shop::KEY_HEADER,
         shop::KEY
+    );
+    println!(
+        "  sample ERP   http://{address}{} (goes through the gateway to http://{orders}{})",
+        erp::PREFIX,
+        erp::PREFIX
     );
     println!("  data         {}", directory.path().display());
     println!();

@@ -13,10 +13,11 @@ use actix_web::{
     web::{self, Data, Query},
 };
 use jiff::Timestamp;
-use orrery::clock::Clock;
+use orrery::{clock::Clock, settings::Upstream};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::erp::{self, Erp};
 use crate::command::Failure;
 
 /// The header that the shop wants.
@@ -60,7 +61,13 @@ impl Shop {
             served: Mutex::default(),
         }));
         let shared = state.clone();
-        let server = HttpServer::new(move || App::new().configure(|config| routes(config, &shared)))
+        let erp = Data::new(Erp::new(state.clock.clone()));
+        let app = move || {
+            App::new()
+                .configure(|config| routes(config, &shared))
+                .configure(|config| erp::routes(config, &erp))
+        };
+        let server = HttpServer::new(app)
             .workers(1)
             .disable_signals()
             .shutdown_timeout(1)
@@ -70,6 +77,12 @@ impl Shop {
         let handle = server.handle();
         actix_rt::spawn(server);
         Ok(Self { address, state, handle })
+    }
+
+    /// The sample ERP, which answers at the same address.
+    pub fn upstream(&self) -> Upstream {
+        let target = format!("http://{}{}", self.address, erp::PREFIX);
+        Upstream::new(erp::PREFIX, &target)
     }
 
     /// The numbers of all orders that it has shown.

@@ -50,6 +50,25 @@ pub struct Upstream {
     pub body_bytes_max: u64,
 }
 
+impl Upstream {
+    /// With the defaults for everything else.
+    #[must_use]
+    pub fn new(prefix: &str, target: &str) -> Self {
+        Self {
+            prefix: prefix.to_owned(),
+            target: target.to_owned(),
+            client: None,
+            pass_credentials: false,
+            timeout_ms: timeout_ms(),
+            background_timeout_ms: background_timeout_ms(),
+            idempotent: false,
+            follow_accepted: false,
+            at_once_max: None,
+            body_bytes_max: body_bytes_max(),
+        }
+    }
+}
+
 fn timeout_ms() -> u64 {
     60_000
 }

@@ -278,10 +278,11 @@ fn announce_transactions(job: &RunJob, preparation: bool, created: &[crate::doma
     }
     let now = job.services.clock.now();
     for id in created {
-        let data = json!({ "transactionId": id, "callApiId": job.call_api_id });
+        let (id, call) = (*id, job.call_api_id);
+        let data = move || json!({ "transactionId": id, "callApiId": call });
         job.services
             .events
-            .publish(job.tenant_id, now, "transaction.ready", id.uuid(), data);
+            .publish_with(job.tenant_id, now, "transaction.ready", id.uuid(), data);
     }
 }
 
@@ -293,27 +294,37 @@ fn announce(job: &RunJob, report: &RunReport) {
     metrics.transactions_duplicate.inc_by(u64::from(report.duplicates));
     let now = services.clock.now();
     let subject = job.call_api_id.uuid();
-    let data = json!({
-        "callApiId": job.call_api_id,
-        "runId": report.run_id,
-        "trigger": job.trigger.as_str(),
-        "dueAt": job.due_at,
-        "outcome": report.outcome,
-        "created": report.created,
-        "duplicates": report.duplicates,
-        "httpStatus": report.http_status,
-        "durationMs": report.duration_ms,
-        "error": report.error,
-        "nextDueAt": report.settled.next.map(|next| next.due_at),
-    });
     services
         .events
-        .publish(job.tenant_id, now, "run.finished", subject, data);
+        .publish_with(job.tenant_id, now, "run.finished", subject, run_finished(job, report));
     if let Some(reason) = &report.settled.deactivated {
         tracing::warn!(api_call.id = %job.call_api_id, run.id = %report.run_id, "call deactivated");
         let data = json!({ "callApiId": job.call_api_id, "runId": report.run_id, "reason": reason });
         services
             .events
             .publish(job.tenant_id, now, "call.deactivated", subject, data);
+    }
+}
+
+/// What is told of an ended run, once somebody listens.
+fn run_finished(job: &RunJob, report: &RunReport) -> impl FnOnce() -> serde_json::Value + Send + use<> {
+    let (call, run, trigger, due_at) = (job.call_api_id, report.run_id, job.trigger, job.due_at);
+    let (outcome, created, duplicates) = (report.outcome, report.created, report.duplicates);
+    let (http_status, duration_ms, error) = (report.http_status, report.duration_ms, report.error.clone());
+    let next_due_at = report.settled.next.map(|next| next.due_at);
+    move || {
+        json!({
+            "callApiId": call,
+            "runId": run,
+            "trigger": trigger.as_str(),
+            "dueAt": due_at,
+            "outcome": outcome,
+            "created": created,
+            "duplicates": duplicates,
+            "httpStatus": http_status,
+            "durationMs": duration_ms,
+            "error": error,
+            "nextDueAt": next_due_at,
+        })
     }
 }
