@@ -1,6 +1,10 @@
 //! The rules of requests that are executed in the background.
 
+pub mod follow;
 pub mod header;
+pub mod life;
+pub mod queue;
+pub mod settle;
 
 use std::fmt;
 
