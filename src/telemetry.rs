@@ -1,5 +1,6 @@
 //! What an engine counts, in a registry of its own: two engines in one process do not mix their numbers. `log` has its log lines, `upstreams` what is passed on.
 
+pub mod background;
 pub mod log;
 mod upstreams;
 mod webhooks;
@@ -51,6 +52,8 @@ pub struct Metrics {
     pub upstreams: UpstreamMetrics,
     /// Notifications.
     pub webhooks: WebhookMetrics,
+    /// Requests in the background.
+    pub background: background::Background,
     /// Actors alive.
     pub actors: IntGauge,
     /// 1 while the engine takes work, else 0.
@@ -92,6 +95,7 @@ impl Metrics {
             script_seconds: HistogramVec::new(seconds("script_seconds", "How long scripts took"), &["kind"])?,
             upstreams: UpstreamMetrics::new(&registry)?,
             webhooks: WebhookMetrics::new(&registry)?,
+            background: background::Background::new(&registry)?,
             actors: IntGauge::new("actors", "Actors alive")?,
             up: Gauge::new("up", "1 while the engine takes work")?,
             registry,

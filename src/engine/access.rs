@@ -5,9 +5,11 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use super::{identity::Identity, limits::Limits, password::Passwords, sign_in::Strangers};
+use super::{caller::Caller, identity::Identity, limits::Limits, password::Passwords, sign_in::Strangers};
 use crate::{
     clock::Clock,
+    domain::ids::{ApiTokenId, TenantId, UserId},
+    error::Result,
     settings::Settings,
     store::{Store, idempotency::Key},
 };
@@ -49,6 +51,20 @@ impl Access {
 
     pub(crate) fn identity(&self) -> &Identity {
         &self.inner.identity
+    }
+
+    /// See [`Identity::caller_again`].
+    pub(crate) async fn caller_again(
+        &self,
+        tenant_id: TenantId,
+        user_id: Option<UserId>,
+        token_id: Option<ApiTokenId>,
+        request_id: String,
+    ) -> Result<Caller> {
+        self.inner
+            .identity
+            .caller_again(tenant_id, user_id, token_id, request_id)
+            .await
     }
 
     pub(crate) fn passwords(&self) -> &Passwords {

@@ -6,7 +6,7 @@ use super::{cache::Cache, caller::Caller, password};
 use crate::{
     clock::Clock,
     domain::{
-        ids::{TenantId, UserId},
+        ids::{ApiTokenId, TenantId, UserId},
         rights::Rights,
     },
     error::{Code, Error, Result},
@@ -50,6 +50,7 @@ pub(crate) struct Identity {
     clock: Clock,
     reaches: Cache<UserId, Option<Reach>>,
     tokens: Cache<TokenHash, Token>,
+    tokens_again: Cache<ApiTokenId, Token>,
     tenants: Cache<String, Tenant>,
 }
 
@@ -106,6 +107,7 @@ impl Identity {
         Self {
             reaches: Cache::new(clock.clone(), AGE_MAX, ENTRIES_MAX),
             tokens: Cache::new(clock.clone(), AGE_MAX, ENTRIES_MAX),
+            tokens_again: Cache::new(clock.clone(), AGE_MAX, ENTRIES_MAX),
             tenants: Cache::new(clock.clone(), AGE_MAX, ENTRIES_MAX),
             store,
             clock,
@@ -157,6 +159,62 @@ impl Identity {
         })
     }
 
+    /// Who sent a request that was authenticated before, with the rights of now.
+    ///
+    /// # Errors
+    /// [`Code::Unauthorized`] where the token was removed or has expired, or the user is not active any more;
+    /// [`Code::Forbidden`] for a tenant that the user does not reach any more; the store does not answer.
+    pub(crate) async fn caller_again(
+        &self,
+        tenant_id: TenantId,
+        user_id: Option<UserId>,
+        token_id: Option<ApiTokenId>,
+        request_id: String,
+    ) -> Result<Caller> {
+        let Some(user_id) = user_id else {
+            return Ok(Caller {
+                request_id: Some(request_id),
+                ..Caller::embedded(tenant_id)
+            });
+        };
+        let token = match token_id {
+            Some(id) => Some(self.token_again(user_id, id).await?),
+            None => None,
+        };
+        let reach = self.reach(user_id).await?;
+        let reach = reach
+            .as_ref()
+            .as_ref()
+            .filter(|reach| reach.user.active)
+            .ok_or_else(gone_since)?;
+        let rights = reach.rights_in(tenant_id).ok_or_else(bad_tenant)?;
+        let only = token.as_ref().and_then(|token| token.rights);
+        let one_tenant = token.as_ref().is_some_and(|token| token.tenant_id.is_some());
+        Ok(Caller {
+            tenant_id,
+            user_id: Some(user_id),
+            token_id,
+            rights: only.map_or(rights, |only| rights.intersection(only)),
+            request_id: Some(request_id),
+            all_tenants: reach.administrator && !one_tenant,
+        })
+    }
+
+    async fn token_again(&self, user_id: UserId, id: ApiTokenId) -> Result<Arc<Token>> {
+        let token = match self.tokens_again.get(&id) {
+            Some(found) => found,
+            None => {
+                let generation = self.tokens_again.generation();
+                let token = self.store.token(user_id, id).await?.ok_or_else(gone_since)?;
+                self.tokens_again.put(id, token, generation)
+            }
+        };
+        if token.expires_at.is_some_and(|at| at <= self.clock.now()) {
+            return Err(gone_since());
+        }
+        Ok(token)
+    }
+
     /// What a user reaches.
     pub(crate) async fn reach(&self, user_id: UserId) -> Result<Arc<Option<Reach>>> {
         if let Some(found) = self.reaches.get(&user_id) {
@@ -177,6 +235,7 @@ impl Identity {
     pub(crate) fn forget_user(&self, user_id: UserId) {
         self.reaches.forget(&user_id);
         self.tokens.clear();
+        self.tokens_again.clear();
     }
 
     /// A group was changed: its members' rights may be others.
@@ -187,6 +246,7 @@ impl Identity {
     /// A token was removed.
     pub(crate) fn forget_tokens(&self) {
         self.tokens.clear();
+        self.tokens_again.clear();
     }
 
     /// A tenant was changed.
@@ -290,6 +350,13 @@ fn bad_token() -> Error {
     Error::new(
         Code::Unauthorized,
         "The token is not valid: sign in again, or make a new token.",
+    )
+}
+
+fn gone_since() -> Error {
+    Error::new(
+        Code::Unauthorized,
+        "The token with which this request was accepted was removed or has expired, or its user is not active any more.",
     )
 }
 

@@ -54,7 +54,12 @@ pub use start::Builder;
 #[derive(Clone)]
 pub struct Engine {
     inner: Arc<Inner>,
+    /// None in what lives on the engine's own threads, so that it does not keep them alive.
+    _life: Option<Arc<Life>>,
 }
+
+/// Ends the engine's threads when the last one goes that a host app holds.
+struct Life(Arc<Inner>);
 
 struct Inner {
     services: Arc<Services>,
@@ -65,10 +70,10 @@ struct Inner {
     system: Mutex<Option<ActorSystem>>,
 }
 
-impl Drop for Inner {
+impl Drop for Life {
     fn drop(&mut self) {
         // An engine that is dropped without `shutdown` leaves like one that is killed: what was committed stays.
-        if let Some(system) = self.system.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        if let Some(system) = self.0.system.lock().unwrap_or_else(PoisonError::into_inner).take() {
             system.stop();
         }
     }
@@ -91,6 +96,22 @@ impl Engine {
             settings,
             clock: Clock::system(),
             script_worker: None::<PathBuf>,
+        }
+    }
+
+    fn of(inner: Inner) -> Self {
+        let inner = Arc::new(inner);
+        Self {
+            _life: Some(Arc::new(Life(inner.clone()))),
+            inner,
+        }
+    }
+
+    /// For the engine's own threads: see the member `_life`.
+    fn within(&self) -> Self {
+        Self {
+            inner: self.inner.clone(),
+            _life: None,
         }
     }
 
@@ -175,6 +196,13 @@ impl Engine {
             .await
             .map_or(0, |summary| summary.actors);
         metrics.actors.set(i64::try_from(actors).unwrap_or(i64::MAX));
+        let queue = services.background.stats();
+        metrics.background.waiting.set(gauge(queue.waiting));
+        metrics.background.executing.set(gauge(queue.executing));
+        let age = queue
+            .oldest
+            .map(|at| services.clock.now().duration_since(at).as_secs_f64());
+        metrics.background.oldest_seconds.set(age.unwrap_or(0.0).max(0.0));
         metrics.up.set(if services.is_draining() { 0.0 } else { 1.0 });
     }
 

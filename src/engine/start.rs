@@ -11,8 +11,9 @@ use actix::Actor;
 
 use crate::{
     actors::{
+        background::{BackgroundActor, own::MakeOwn},
         delivery::DeliveryActor,
-        observed::KIND_DELIVERY,
+        observed::{KIND_BACKGROUND, KIND_DELIVERY},
         registry::{
             RegistryHandle,
             actor::Registry,
@@ -96,17 +97,27 @@ impl Builder {
         boot(&services, &registry).await?;
         enlist(&services, &registry).await?;
         purge_now_and_then(services.clone());
-        Ok(Engine {
-            inner: Arc::new(Inner {
-                services,
-                registry,
-                access,
-                first_start,
-                lease: Mutex::new(Some(lease)),
-                system: Mutex::new(Some(system)),
-            }),
-        })
+        let engine = Engine::of(Inner {
+            services,
+            registry,
+            access,
+            first_start,
+            lease: Mutex::new(Some(lease)),
+            system: Mutex::new(Some(system)),
+        });
+        engine.registry().enlist(background(&engine)).await?;
+        Ok(engine)
     }
+}
+
+/// The actor of background requests, which calls our own resources as the gateway has them.
+fn background(engine: &Engine) -> Singleton {
+    let services = engine.services().clone();
+    let engine = engine.within();
+    let own: MakeOwn = Arc::new(move || Box::pin(crate::gateway::own_resources(engine.clone())));
+    Singleton::new(KIND_BACKGROUND, move |watched| {
+        BackgroundActor::new(services.clone(), own.clone(), watched)
+    })
 }
 
 async fn start_actors(services: &Arc<Services>) -> Result<(ActorSystem, actix::Addr<Registry>)> {

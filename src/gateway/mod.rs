@@ -33,6 +33,7 @@ mod headers;
 mod health;
 pub mod idempotency;
 pub mod json;
+mod local;
 mod me;
 mod metrics;
 mod openapi;
@@ -53,6 +54,7 @@ mod users;
 mod webhooks;
 mod whole;
 
+pub(crate) use local::own_resources;
 pub use serve::{listen, serve};
 
 /// The resources under `/api/v1`, which all need a token.

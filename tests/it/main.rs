@@ -3,6 +3,7 @@
 #![allow(missing_docs)]
 
 mod background;
+mod background_run;
 mod call_apis;
 mod clients;
 mod commands;

@@ -158,6 +158,23 @@ pub fn open_response(sealer: &Sealer, tenant_id: TenantId, id: BackgroundId, sea
     Ok(Bytes::copy_from_slice(&opened))
 }
 
+/// Seals where the end of a request is asked for (`background_request.follow`): such URLs hold keys.
+///
+/// # Errors
+/// As [`Sealer::seal`].
+pub fn seal_follow(sealer: &Sealer, tenant_id: TenantId, id: BackgroundId, follow: &[u8]) -> store::Result<Vec<u8>> {
+    sealer.seal(place(tenant_id, id, "follow"), follow)
+}
+
+/// Opens what [`seal_follow`] made.
+///
+/// # Errors
+/// As [`Sealer::open`].
+pub fn open_follow(sealer: &Sealer, tenant_id: TenantId, id: BackgroundId, sealed: &[u8]) -> store::Result<Bytes> {
+    let opened = sealer.open(place(tenant_id, id, "follow"), sealed)?;
+    Ok(Bytes::copy_from_slice(&opened))
+}
+
 fn place(tenant_id: TenantId, id: BackgroundId, column: &'static str) -> Place {
     Place {
         tenant_id,

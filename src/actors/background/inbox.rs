@@ -11,6 +11,7 @@ use std::{
     },
 };
 
+use jiff::Timestamp;
 use tokio::sync::Notify;
 
 use crate::{
@@ -43,6 +44,7 @@ struct Inner {
 struct State {
     places: Places,
     mail: Vec<Mail>,
+    stats: QueueStats,
 }
 
 /// Places that are taken.
@@ -59,6 +61,21 @@ pub enum Mail {
     Accepted(QueuedRequest),
     /// Is cancelled in the store: no more of it.
     StopWaiting(BackgroundId),
+    /// Panic, to show that supervision works.
+    FailOnPurpose,
+}
+
+/// What the actor last said of its queue, for metrics.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct QueueStats {
+    /// Requests that wait for their first turn.
+    pub waiting: usize,
+    /// Requests that execute.
+    pub executing: usize,
+    /// All that is known: what is followed or is being committed, too.
+    pub known: usize,
+    /// When the one that has waited longest was accepted.
+    pub oldest: Option<Timestamp>,
 }
 
 /// A place in the queue.
@@ -146,6 +163,28 @@ impl Inbox {
         self.inner.changed.notified().await;
     }
 
+    /// There is something to do, although there is no mail; for the tasks of the actor.
+    pub fn nudge(&self) {
+        self.inner.changed.notify_one();
+    }
+
+    /// What the queue holds.
+    #[must_use]
+    pub fn stats(&self) -> QueueStats {
+        self.state().stats
+    }
+
+    /// Notes what the queue holds; for the actor.
+    pub fn note(&self, stats: QueueStats) {
+        self.state().stats = stats;
+    }
+
+    /// Lets the actor panic: for tests of the supervision.
+    #[doc(hidden)]
+    pub fn fail_on_purpose(&self) {
+        self.put(Mail::FailOnPurpose);
+    }
+
     /// A request that was stored before is in the queue: it takes a place whatever the limits say.
     pub fn take_place(&self, tenant_id: TenantId) {
         self.state().places.take(tenant_id);
@@ -153,7 +192,12 @@ impl Inbox {
 
     /// A request has left the queue.
     pub fn give_back(&self, tenant_id: TenantId) {
-        self.state().places.give_back(tenant_id);
+        self.state().places.give_back(tenant_id, 1);
+    }
+
+    /// So many requests of a tenant have left the queue.
+    pub fn give_back_many(&self, tenant_id: TenantId, count: usize) {
+        self.state().places.give_back(tenant_id, count);
     }
 
     fn put(&self, mail: Mail) {
@@ -193,10 +237,10 @@ impl Places {
         *self.by_tenant.entry(tenant_id).or_default() += 1;
     }
 
-    fn give_back(&mut self, tenant_id: TenantId) {
-        self.all = self.all.saturating_sub(1);
+    fn give_back(&mut self, tenant_id: TenantId, count: usize) {
+        self.all = self.all.saturating_sub(count);
         if let Some(taken) = self.by_tenant.get_mut(&tenant_id) {
-            *taken = taken.saturating_sub(1);
+            *taken = taken.saturating_sub(count);
             if *taken == 0 {
                 self.by_tenant.remove(&tenant_id);
             }
@@ -230,7 +274,7 @@ mod tests {
             upstream: None,
             method: "GET".to_owned(),
             order_key: 1,
-            received_at: jiff::Timestamp::UNIX_EPOCH,
+            received_at: Timestamp::UNIX_EPOCH,
         }
     }
 
