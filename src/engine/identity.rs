@@ -12,9 +12,10 @@ use crate::{
     error::{Code, Error, Result},
     settings::Settings,
     store::{
-        Store,
+        Page, Store,
         api_tokens::{Token, TokenHash},
         groups::Group,
+        page::LIMIT_MAX,
         tenants::{Tenant, new_tenant},
         users::{User, new_user},
     },
@@ -33,6 +34,8 @@ pub const FIRST_USERNAME: &str = "admin";
 const AGE_MAX: Duration = Duration::from_secs(5);
 /// Entries of each cache.
 const ENTRIES_MAX: usize = 10_000;
+/// Lists of tenants that are kept; each may hold 200.
+const TENANT_LISTS_MAX: usize = 1_000;
 /// How exact the last use of a token is kept.
 const LAST_USED_STEP: SignedDuration = SignedDuration::from_secs(60);
 
@@ -52,6 +55,7 @@ pub(crate) struct Identity {
     tokens: Cache<TokenHash, Token>,
     tokens_again: Cache<ApiTokenId, Token>,
     tenants: Cache<String, Tenant>,
+    tenant_lists: Cache<Option<Vec<TenantId>>, Vec<Tenant>>,
 }
 
 /// What the very first start made.
@@ -109,6 +113,7 @@ impl Identity {
             tokens: Cache::new(clock.clone(), AGE_MAX, ENTRIES_MAX),
             tokens_again: Cache::new(clock.clone(), AGE_MAX, ENTRIES_MAX),
             tenants: Cache::new(clock.clone(), AGE_MAX, ENTRIES_MAX),
+            tenant_lists: Cache::new(clock.clone(), AGE_MAX, TENANT_LISTS_MAX),
             store,
             clock,
         }
@@ -252,6 +257,7 @@ impl Identity {
     /// A tenant was changed.
     pub(crate) fn forget_tenants(&self) {
         self.tenants.clear();
+        self.tenant_lists.clear();
     }
 
     async fn token(&self, bearer: &str) -> Result<Option<Arc<Token>>> {
@@ -277,6 +283,17 @@ impl Identity {
         if let Err(error) = self.store.touch_token(token.id, now).await {
             tracing::warn!(token.id = %token.id, %error, "the last use of a token was not noted");
         }
+    }
+
+    /// The first 200 of some tenants, or of all.
+    pub(crate) async fn tenant_list(&self, among: Option<Vec<TenantId>>) -> Result<Arc<Vec<Tenant>>> {
+        if let Some(found) = self.tenant_lists.get(&among) {
+            return Ok(found);
+        }
+        let generation = self.tenant_lists.generation();
+        let page = Page::new(Some(LIMIT_MAX), None);
+        let tenants = self.store.tenants(among.clone(), page).await?.items;
+        Ok(self.tenant_lists.put(among, tenants, generation))
     }
 
     async fn tenant_id(&self, company_id: &str) -> Result<Option<TenantId>> {

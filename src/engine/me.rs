@@ -4,7 +4,7 @@ use super::{Engine, caller::Caller, identity::user_of};
 use crate::{
     domain::rights::Rights,
     error::{Error, Result},
-    store::{Page, page::LIMIT_MAX, tenants::Tenant, users::User},
+    store::{tenants::Tenant, users::User},
 };
 
 /// A caller, for themselves.
@@ -27,12 +27,20 @@ impl Engine {
     /// For a caller without a user.
     pub async fn me(&self, caller: &Caller) -> Result<Me> {
         let id = user_of(caller)?;
-        let user = self.store().user_of_any_tenant(id).await?;
-        let page = Page::new(Some(LIMIT_MAX), None);
+        // From the caches that a change clears: this is asked for as often as anything.
+        let identity = self.access().identity();
+        let reach = identity.reach(id).await?;
+        let user = reach.as_ref().as_ref().map(|reach| reach.user.clone());
+        let among = self.tenants().reached(caller).await?;
+        let tenants = identity.tenant_list(among).await?;
+        let tenant = match tenants.iter().find(|tenant| tenant.id == caller.tenant_id) {
+            Some(tenant) => tenant.clone(),
+            None => self.tenants().get(caller, caller.tenant_id).await?,
+        };
         Ok(Me {
             user: user.ok_or_else(|| Error::not_found("user", id))?,
-            tenant: self.tenants().get(caller, caller.tenant_id).await?,
-            tenants: self.tenants().list(caller, page).await?.items,
+            tenant,
+            tenants: tenants.to_vec(),
             rights: caller.rights,
         })
     }

@@ -153,7 +153,7 @@ impl Tenants<'_> {
     }
 
     /// None: all.
-    async fn reached(&self, caller: &Caller) -> Result<Option<Vec<TenantId>>> {
+    pub(super) async fn reached(&self, caller: &Caller) -> Result<Option<Vec<TenantId>>> {
         if caller.all_tenants {
             return Ok(None);
         }
