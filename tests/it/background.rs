@@ -17,6 +17,7 @@ use crate::support::engine::{Api, PASSWORD, Reply, TestEngine};
 mod accepting;
 mod bodies;
 mod contents;
+mod ends;
 mod keys;
 mod notices;
 mod states;
