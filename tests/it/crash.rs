@@ -1,5 +1,6 @@
 //! kill -9 of the real binary at random moments under load: nothing that was acknowledged is lost, nothing is repeated.
 
+mod background;
 mod drain;
 mod shop;
 mod verdict;
@@ -118,11 +119,16 @@ async fn survive(url: &str) {
 
 /// The binary, ready, and where it listens.
 pub fn start(url: &str, data: &std::path::Path) -> (Orrery, std::net::SocketAddr) {
-    start_with(url, data, &[])
+    start_with(&["serve"], url, data, &[])
 }
 
-/// As [`start`], with more variables.
-pub fn start_with(url: &str, data: &std::path::Path, more: &[(&str, &str)]) -> (Orrery, std::net::SocketAddr) {
+/// As [`start`], with other arguments, and with more variables.
+pub fn start_with(
+    args: &[&str],
+    url: &str,
+    data: &std::path::Path,
+    more: &[(&str, &str)],
+) -> (Orrery, std::net::SocketAddr) {
     let variables: [&[(&str, &str)]; 2] = [
         &[
             ("ORRERY__DATABASE__URL", url),
@@ -138,7 +144,7 @@ pub fn start_with(url: &str, data: &std::path::Path, more: &[(&str, &str)]) -> (
         ],
         more,
     ];
-    let orrery = Orrery::start(&["serve"], &variables.concat());
+    let orrery = Orrery::start(args, &variables.concat());
     let line = orrery.stdout_line_with("listening");
     let address = line.strip_prefix("orrery listening on http://").unwrap();
     let address = address.split(' ').next().unwrap().parse().unwrap();

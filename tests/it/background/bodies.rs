@@ -208,6 +208,7 @@ async fn sixty_four_mebibytes_take_little_memory() {
     let url = format!("sqlite://{}/orrery.db?mode=rwc", directory.path().display());
     // Sealing takes its time without optimisation, on a machine that does other things, too.
     let (orrery, address) = crash::start_with(
+        &["serve"],
         &url,
         directory.path(),
         &[("ORRERY__SERVER__REQUEST_TIMEOUT_MS", "600000")],

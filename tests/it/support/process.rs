@@ -23,6 +23,20 @@ pub struct Orrery {
     ended: bool,
 }
 
+/// See [`Orrery::aim`].
+pub struct Aimed {
+    go: Option<std::process::ChildStdin>,
+    shell: std::process::Child,
+}
+
+impl Aimed {
+    /// Kills.
+    pub fn fire(mut self) {
+        self.go.take().unwrap().write_all(b"go\n").unwrap();
+        assert!(self.shell.wait().unwrap().success());
+    }
+}
+
 /// What a command left behind.
 pub struct Finished {
     pub code: Option<i32>,
@@ -155,6 +169,24 @@ impl Orrery {
     /// Kills it, as a loss of power would, and waits until it is gone.
     pub fn kill(mut self) {
         self.signal("KILL");
+        self.exit_code();
+    }
+
+    /// A kill -9 that waits to be let off, so that it comes at once and not after the start of a shell.
+    pub fn aim(&self) -> Aimed {
+        let mut shell = Command::new("sh")
+            .args(["-c", &format!("read -r go; kill -KILL {}", self.pid)])
+            .stdin(Stdio::piped())
+            .spawn()
+            .unwrap();
+        Aimed {
+            go: shell.stdin.take(),
+            shell,
+        }
+    }
+
+    /// Waits until it is gone, after [`Aimed::fire`].
+    pub fn gone(mut self) {
         self.exit_code();
     }
 
