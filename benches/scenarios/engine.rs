@@ -2,7 +2,8 @@
 
 use std::{
     fs,
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Write},
+    net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::mpsc,
@@ -13,6 +14,8 @@ use anyhow::{Context, Result, anyhow, bail};
 
 use crate::{ENGINE_CORE, machine};
 
+/// Of the first user.
+pub const PASSWORD: &str = "only for the bench 2026";
 const READY_WITHIN: Duration = Duration::from_secs(120);
 const ENDED_WITHIN: Duration = Duration::from_secs(60);
 
@@ -34,6 +37,8 @@ pub struct Running {
     child: Child,
     /// From the start of the process to its line on standard output, which comes when all calls are armed.
     pub ready_after: Duration,
+    /// Where it listens.
+    pub address: SocketAddr,
 }
 
 impl Template {
@@ -72,13 +77,7 @@ impl Home {
             _ => fs::create_dir_all(dir)?,
         }
         let dir = dir.canonicalize()?;
-        let settings = format!(
-            "[server]\nport = 0\n[database]\nurl = \"{}\"\n[data]\ndir = \"{}\"\n[admin]\npassword = \"only for the bench 2026\"\n\
-             [egress]\nallow = [\"127.0.0.1\"]\n",
-            url(&dir),
-            dir.display(),
-        );
-        fs::write(dir.join("settings.toml"), settings)?;
+        fs::write(dir.join("settings.toml"), settings(&dir))?;
         Ok(Self {
             program: program.to_owned(),
             dir,
@@ -88,6 +87,17 @@ impl Home {
     /// Address of its database.
     pub fn database_url(&self) -> String {
         url(&self.dir)
+    }
+
+    /// Adds settings to those of the directory, in TOML.
+    pub fn set(&self, more: &str) -> Result<()> {
+        let mut file = fs::File::options().append(true).open(self.dir.join("settings.toml"))?;
+        Ok(file.write_all(more.as_bytes())?)
+    }
+
+    /// Keeps only the settings that it had at first.
+    pub fn unset(&self) -> Result<()> {
+        Ok(fs::write(self.dir.join("settings.toml"), settings(&self.dir))?)
     }
 
     /// Starts the engine, and waits until it is ready.
@@ -117,11 +127,14 @@ impl Home {
         let mut running = Running {
             child,
             ready_after: Duration::ZERO,
+            address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
         };
         loop {
             match lines.recv_timeout(READY_WITHIN.saturating_sub(begun.elapsed())) {
                 Ok(line) if line.contains("listening on") => {
                     running.ready_after = begun.elapsed();
+                    let address = line.split("http://").nth(1).and_then(|rest| rest.split(' ').next());
+                    running.address = address.context("no address in the ready line")?.parse()?;
                     return Ok(running);
                 }
                 Ok(_) => {}
@@ -170,7 +183,8 @@ impl Running {
         }
     }
 
-    fn kill(&mut self) {
+    /// Ends it at once, as a crash would.
+    pub fn kill(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -184,4 +198,13 @@ impl Drop for Running {
 
 fn url(dir: &Path) -> String {
     format!("sqlite://{}/orrery.db?mode=rwc", dir.display())
+}
+
+fn settings(dir: &Path) -> String {
+    format!(
+        "[server]\nport = 0\n[database]\nurl = \"{}\"\n[data]\ndir = \"{}\"\n[admin]\npassword = \"{PASSWORD}\"\n\
+         [egress]\nallow = [\"127.0.0.1\"]\n",
+        url(dir),
+        dir.display(),
+    )
 }

@@ -2,6 +2,7 @@
 //! one core, and the load on another. Prints one table; exit code 1 if a row is void.
 #![expect(clippy::disallowed_methods, reason = "a bench measures real time and waits for it")]
 
+mod client;
 mod database;
 mod engine;
 mod load;
@@ -9,6 +10,8 @@ mod machine;
 mod s1;
 mod s2;
 mod s2b;
+mod s4;
+mod s5;
 mod s6;
 mod table;
 mod upstream;
@@ -126,6 +129,12 @@ async fn scenarios(options: &Options, table: &mut Table) -> Result<()> {
     }
     if options.million {
         table.extend(s2::measure(&template, 1_000_000).await?);
+    }
+    if wanted("s4") {
+        table.extend(s4::measure(&template, if options.quick { 4_000 } else { 20_000 }).await?);
+    }
+    if wanted("s5") {
+        table.extend(s5::measure(&template, spans.whole).await?);
     }
     if wanted("s6") {
         table.extend(s6::measure(&options.engine, options.quick)?);
