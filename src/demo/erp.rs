@@ -80,7 +80,11 @@ struct Pages {
 }
 
 fn shown(number: u64, invoice: &Value) -> Value {
-    json!({"referenceNumber": format!("{number:06}"), "customer": invoice["customer"], "amount": invoice["amount"]})
+    json!({"referenceNumber": format!("{number:06}"), "customer": invoice.get("customer"), "amount": invoice.get("amount")})
+}
+
+fn has_customer(invoice: &Value) -> bool {
+    invoice.get("customer").is_some_and(Value::is_string)
 }
 
 fn refused(message: &str) -> HttpResponse {
@@ -106,7 +110,7 @@ fn page(erp: &Erp, pages: &Pages) -> Vec<Value> {
 
 async fn create(erp: Data<Erp>, body: Bytes) -> HttpResponse {
     let invoice: Value = serde_json::from_slice(&body).unwrap_or_default();
-    if !invoice["customer"].is_string() {
+    if !has_customer(&invoice) {
         return refused("'Customer' cannot be empty.");
     }
     let mut invoices = erp.invoices();
@@ -121,7 +125,7 @@ async fn create(erp: Data<Erp>, body: Bytes) -> HttpResponse {
 async fn replace(erp: Data<Erp>, number: Path<u64>, body: Bytes) -> HttpResponse {
     let invoice: Value = serde_json::from_slice(&body).unwrap_or_default();
     match erp.invoices().get_mut(&number) {
-        Some(found) if invoice["customer"].is_string() => {
+        Some(found) if has_customer(&invoice) => {
             *found = invoice;
             HttpResponse::NoContent().finish()
         }
