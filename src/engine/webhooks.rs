@@ -69,6 +69,8 @@ pub struct Shown<T> {
 pub struct ReplayFilter {
     /// These only.
     pub ids: Option<Vec<DeliveryId>>,
+    /// Those that come after this one: [`Replayed::next`] of the request before.
+    pub after: Option<DeliveryId>,
     /// Made at or after this.
     pub from: Option<Timestamp>,
     /// In this state: `failed` unless `ids` are given.
@@ -80,8 +82,8 @@ pub struct ReplayFilter {
 pub struct Replayed {
     /// Which are sent once more.
     pub ids: Vec<DeliveryId>,
-    /// There may be others: ask again.
-    pub more: bool,
+    /// There may be others: ask again for those after this one, the last that is sent once more.
+    pub next: Option<DeliveryId>,
 }
 
 impl Engine {
@@ -303,7 +305,7 @@ impl Webhooks<'_> {
             (_, given) => given,
         };
         let wanted = json!({
-            "deliveryIds": filter.ids, "from": filter.from, "status": state, "subscriptionId": subscription_id,
+            "deliveryIds": filter.ids, "after": filter.after, "from": filter.from, "status": state, "subscriptionId": subscription_id,
         });
         let resource = filter.ids.as_ref().and_then(|ids| ids.first()).map(ToString::to_string);
         let resource = subscription_id
@@ -321,6 +323,7 @@ impl Webhooks<'_> {
             tenant_id: caller.tenant_id,
             subscription_id,
             ids: filter.ids,
+            after: filter.after,
             from: filter.from,
             state,
             rows_max: REPLAYED_MAX,
@@ -333,7 +336,7 @@ impl Webhooks<'_> {
         let ids = self.engine.store().replay_deliveries(replay, entry).await?;
         self.engine.services().deliveries.look();
         Ok(Replayed {
-            more: ids.len() as u64 == REPLAYED_MAX,
+            next: ids.last().copied().filter(|_| ids.len() as u64 == REPLAYED_MAX),
             ids,
         })
     }

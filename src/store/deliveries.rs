@@ -25,7 +25,7 @@ pub use replay::Replay;
 #[cfg(test)]
 pub(super) use {
     due::{DUE, LANES},
-    record::{PURGE_ATTEMPTS, PURGE_DELIVERIES},
+    record::PURGE_DELIVERIES,
 };
 
 /// A notification that is to be sent.

@@ -68,10 +68,6 @@ async fn rows_are_found_by_an_index() {
             deliveries::PURGE_DELIVERIES,
             "SEARCH webhook_delivery USING PRIMARY KEY (id<?)",
         ),
-        (
-            deliveries::PURGE_ATTEMPTS,
-            "SEARCH delivery_attempt USING PRIMARY KEY (delivery_id=?)",
-        ),
         (purge::RUNS, "SEARCH run USING INDEX run_by_id (id<?)"),
         (purge::RUNS, "SEARCH run USING INDEX run_by_id (id=?)"),
         (

@@ -33,6 +33,24 @@ pub struct SealedSecret {
     pub previous: Option<(Vec<u8>, Timestamp)>,
 }
 
+/// What sending needs of a subscription. It can be read whatever else of the row is damaged, so that one that is does not
+/// stop the others of its tenant.
+#[derive(Clone, Debug)]
+pub struct Receiver {
+    /// Id.
+    pub id: SubscriptionId,
+    /// Where notifications go.
+    pub url: String,
+    /// Names of events, or why they cannot be read.
+    pub events: std::result::Result<Vec<String>, String>,
+    /// Whether notifications are sent.
+    pub enabled: bool,
+    /// Why the engine disabled it.
+    pub disabled_reason: Option<String>,
+    /// What signs.
+    pub secret: SealedSecret,
+}
+
 /// A webhook subscription.
 #[derive(Clone, Debug)]
 pub struct Subscription {
@@ -42,7 +60,7 @@ pub struct Subscription {
     pub tenant_id: TenantId,
     /// Where notifications go.
     pub url: String,
-    /// Names of events.
+    /// Names of events; none of a row whose events cannot be read, so that its owner can see and mend it.
     pub events: Vec<String>,
     /// For people.
     pub description: Option<String>,
@@ -74,6 +92,20 @@ impl Store {
                 .all(&db)
                 .await?;
             Paged::new(rows, &page, |row| row.id).try_map(subscription)
+        })
+        .await
+    }
+
+    /// All subscriptions of a tenant, as receivers.
+    pub async fn receivers(&self, tenant_id: TenantId) -> Result<Vec<Receiver>> {
+        self.read(move |db| async move {
+            let rows = Entity::find()
+                .filter(Column::TenantId.eq(tenant_id.uuid()))
+                .order_by_asc(Column::Id)
+                .limit(SUBSCRIPTIONS_MAX)
+                .all(&db)
+                .await?;
+            Ok(rows.into_iter().map(receiver).collect())
         })
         .await
     }
@@ -282,10 +314,26 @@ fn own_secret(row: webhook_secret::Model) -> Result<(SealedSecret, i64)> {
     Ok((secret, row.version))
 }
 
+fn receiver(row: Model) -> Receiver {
+    let until = row.previous_until.and_then(|until| timestamp(until).ok());
+    Receiver {
+        id: row.id.into(),
+        url: row.url,
+        events: serde_json::from_str(&row.events).map_err(|error| error.to_string()),
+        enabled: row.enabled,
+        disabled_reason: row.disabled_reason,
+        secret: SealedSecret {
+            current: row.secret,
+            fingerprint: row.secret_fingerprint,
+            created_at: timestamp(row.secret_created_at).unwrap_or_default(),
+            previous: row.previous_secret.zip(until),
+        },
+    }
+}
+
 fn subscription(row: Model) -> Result<Subscription> {
     let until = row.previous_until.map(timestamp).transpose()?;
-    let events = serde_json::from_str(&row.events)
-        .map_err(|error| Error::Content(format!("webhook subscription {}: {error}", row.id)))?;
+    let events = serde_json::from_str(&row.events).unwrap_or_default();
     Ok(Subscription {
         id: row.id.into(),
         tenant_id: row.tenant_id.into(),

@@ -1,5 +1,6 @@
 //! Webhooks: subscriptions and secrets over HTTP, and deliveries to real receivers on loopback.
 
+mod damage;
 mod deliveries;
 mod fairness;
 mod fixture;

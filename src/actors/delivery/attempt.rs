@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     actors::{
-        delivery::targets::Secrets,
+        delivery::targets::{Opened, Secrets},
         services::{RunningGuard, Services},
     },
     domain::delivery::{self, Heard, Verdict, decide, lane_of, sign},
@@ -49,7 +49,7 @@ pub(super) struct Ended {
 enum Address {
     To {
         url: String,
-        secrets: Secrets,
+        secrets: Opened,
     },
     /// Nowhere any more, and why.
     Nowhere(String),
@@ -134,6 +134,7 @@ fn judge(services: &Services, job: &DueDelivery, url: String, outcome: Outcome, 
         let at = recorded.ended_at.strftime("%Y-%m-%d %H:%M:%S UTC");
         recorded.disables = Some(Disabled {
             id,
+            url: url.clone(),
             reason: format!("The receiver answered 410 Gone on {at}: it wants no more notifications."),
         });
     }
@@ -155,7 +156,16 @@ fn judge(services: &Services, job: &DueDelivery, url: String, outcome: Outcome, 
 async fn made(services: &Services, job: &DueDelivery, at: Timestamp) -> Result<(Address, Option<Outcome>)> {
     let address = address(services, job).await?;
     let outcome = match &address {
-        Address::To { url, secrets } => Some(send(services, job, url, secrets, at).await),
+        Address::To {
+            url,
+            secrets: Ok(secrets),
+        } => Some(send(services, job, url, secrets, at).await),
+        // It counts: what can never be signed must come to an end.
+        Address::To { secrets: Err(why), .. } => Some(Outcome {
+            heard: Heard::Nothing,
+            error: Some(why.clone()),
+            response: None,
+        }),
         Address::Nowhere(_) => None,
     };
     Ok((address, outcome))
@@ -175,7 +185,7 @@ async fn address(services: &Services, job: &DueDelivery) -> Result<Address> {
     if target.enabled {
         return Ok(Address::To {
             url: target.url.clone(),
-            secrets: target.secrets.clone(),
+            secrets: services.targets.open(&target.signer),
         });
     }
     let why = target.disabled_reason.as_deref().unwrap_or("Someone disabled it.");

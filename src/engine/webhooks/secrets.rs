@@ -54,7 +54,7 @@ impl Webhooks<'_> {
         if let Some(stored) = store.webhook_secret(caller.tenant_id).await? {
             return Ok(stored);
         }
-        self.engine.services().targets.own(caller.tenant_id).await?;
+        self.engine.services().targets.make_own(caller.tenant_id).await?;
         let stored = store.webhook_secret(caller.tenant_id).await?;
         stored.ok_or_else(|| Error::not_found("webhook secret of tenant", caller.tenant_id))
     }

@@ -209,13 +209,17 @@ pub struct ReplayOneBody {
     pub delivery_id: DeliveryId,
 }
 
-/// Which deliveries to send once more; without members, those that failed.
+/// Which deliveries to send once more, up to 1,000, oldest first; without members, those that failed. An answer with `next`
+/// asks for the same request once more, with its `next` as `after`.
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ReplayBody {
     /// These only, up to 1,000.
     #[schema(value_type = Option<Vec<Uuid>>)]
     delivery_ids: Option<Vec<DeliveryId>>,
+    /// Those that come after this one: the `next` of the answer before.
+    #[schema(value_type = Option<Uuid>)]
+    after: Option<DeliveryId>,
     /// Made at or after this.
     #[schema(value_type = Option<String>, format = DateTime)]
     from: Option<Timestamp>,
@@ -232,8 +236,11 @@ pub struct ReplayedAnswer {
     /// How many are sent once more.
     replayed: usize,
     delivery_ids: Vec<Uuid>,
-    /// There may be others: ask again.
+    /// There may be others: send the same request with `next` as its `after`.
     more: bool,
+    /// Where to go on, if there may be others.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<Uuid>,
 }
 
 fn text(input: Option<SecretInput>) -> Option<Secret> {
@@ -278,6 +285,7 @@ impl From<ReplayBody> for ReplayFilter {
     fn from(body: ReplayBody) -> Self {
         Self {
             ids: body.delivery_ids,
+            after: body.after,
             from: body.from,
             state: body.status,
         }
@@ -377,7 +385,8 @@ impl From<Replayed> for ReplayedAnswer {
         Self {
             replayed: replayed.ids.len(),
             delivery_ids: replayed.ids.into_iter().map(Uuid::from).collect(),
-            more: replayed.more,
+            more: replayed.next.is_some(),
+            next: replayed.next.map(Uuid::from),
         }
     }
 }

@@ -19,7 +19,10 @@ use crate::{
         ledger::rows::{Shape, Texts},
     },
 };
-use entity::webhook_subscription::{ActiveModel, Column, Entity};
+use entity::{
+    delivery_attempt,
+    webhook_subscription::{ActiveModel, Column, Entity},
+};
 
 /// What came of one attempt, or why there was none.
 #[derive(Clone, Debug)]
@@ -57,6 +60,8 @@ pub struct Recorded {
 pub struct Disabled {
     /// Which.
     pub id: SubscriptionId,
+    /// Whose receiver wants no more; one that has another URL by now stays as it is.
+    pub url: String,
     /// Why, for its owner.
     pub reason: String,
 }
@@ -78,22 +83,28 @@ const UPDATE: Shape = Shape {
 
 const ATTEMPTS: Shape = Shape {
     name: "insert attempts",
-    before: "INSERT INTO delivery_attempt (delivery_id, number, tenant_id, at, duration_ms, status, error, response) VALUES ",
+    before: "INSERT INTO delivery_attempt (delivery_id, number, tenant_id, at, duration_ms, status, error, response) \
+             SELECT v.column1, v.column2, v.column3, v.column4, v.column5, v.column6, v.column7, v.column8 FROM (VALUES ",
     columns: 8,
     numbered: false,
-    types: &[],
-    after: " ON CONFLICT (delivery_id, number) DO NOTHING",
+    types: &["uuid", "integer", "uuid", "bigint", "bigint", "integer", "text", "text"],
+    // Of a delivery that was purged meanwhile nothing is kept: nobody would ever remove it.
+    after: ") AS v WHERE EXISTS (SELECT 1 FROM webhook_delivery WHERE webhook_delivery.id = v.column1) \
+            ON CONFLICT (delivery_id, number) DO NOTHING",
     repeatable: true,
 };
 
-pub(in crate::store) const PURGE_ATTEMPTS: &str = "DELETE FROM delivery_attempt WHERE delivery_id IN \
-     (SELECT id FROM webhook_delivery WHERE id < $1 AND state <> 0 AND ended_at < $3 ORDER BY id LIMIT $2)";
+/// The conditions are asked twice: one that is replayed while PostgreSQL deletes is pending again, and only a condition on the
+/// row itself, not one in a subquery, is looked at anew.
 pub(in crate::store) const PURGE_DELIVERIES: &str = "DELETE FROM webhook_delivery WHERE id IN \
-     (SELECT id FROM webhook_delivery WHERE id < $1 AND state <> 0 AND ended_at < $3 ORDER BY id LIMIT $2)";
+     (SELECT id FROM webhook_delivery WHERE id < $1 AND state <> 0 AND ended_at < $3 ORDER BY id LIMIT $2) \
+     AND state <> 0 AND ended_at < $3 RETURNING id";
+/// Deliveries whose attempts one statement removes.
+const PURGED_AT_ONCE: usize = 500;
 
 impl Store {
-    /// Records attempts of different deliveries, all or none.
-    pub async fn record_attempts(&self, recorded: Vec<Recorded>) -> Result<()> {
+    /// Records attempts of different deliveries, all or none; answers which subscriptions that has disabled.
+    pub async fn record_attempts(&self, recorded: Vec<Recorded>) -> Result<Vec<SubscriptionId>> {
         let clock = self.clock().clone();
         self.write(move |transaction| {
             Box::pin(async move {
@@ -106,12 +117,15 @@ impl Store {
                     .flat_map(attempt_values)
                     .collect();
                 texts.execute(transaction, &ATTEMPTS, attempts).await?;
+                let mut all_disabled = Vec::new();
                 for recorded in &recorded {
-                    if let Some(disabled) = &recorded.disables {
-                        disable(transaction, &clock, recorded, disabled).await?;
+                    if let Some(disabled) = &recorded.disables
+                        && disable(transaction, &clock, recorded, disabled).await?
+                    {
+                        all_disabled.push(disabled.id);
                     }
                 }
-                Ok(())
+                Ok(all_disabled)
             })
         })
         .await
@@ -131,14 +145,22 @@ impl Store {
                 .write(move |transaction| {
                     Box::pin(async move {
                         let backend = transaction.get_database_backend();
-                        let attempts = Statement::from_sql_and_values(backend, PURGE_ATTEMPTS, values.clone());
-                        transaction.execute_raw(attempts).await?;
                         let deliveries = Statement::from_sql_and_values(backend, PURGE_DELIVERIES, values);
-                        Ok(transaction.execute_raw(deliveries).await?.rows_affected())
+                        let gone = transaction.query_all_raw(deliveries).await?;
+                        let ids = gone.iter().map(|row| row.try_get("", "id"));
+                        let ids: Vec<uuid::Uuid> = ids.collect::<std::result::Result<_, _>>()?;
+                        // Only of those that really went.
+                        for ids in ids.chunks(PURGED_AT_ONCE) {
+                            delivery_attempt::Entity::delete_many()
+                                .filter(delivery_attempt::Column::DeliveryId.is_in(ids.iter().copied()))
+                                .exec(transaction)
+                                .await?;
+                        }
+                        Ok(ids.len())
                     })
                 })
                 .await?;
-            total += gone;
+            total += gone as u64;
             if i64::try_from(gone).unwrap_or(i64::MAX) < rows {
                 return Ok(total);
             }
@@ -183,13 +205,13 @@ fn count(attempts: u32) -> i32 {
     i32::try_from(attempts).unwrap_or(i32::MAX)
 }
 
-/// Disables a subscription whose receiver wants no more; one that is disabled stays as it is.
+/// Disables a subscription whose receiver wants no more; false if it is disabled, or has another receiver.
 async fn disable(
     transaction: &DatabaseTransaction,
     clock: &Clock,
     recorded: &Recorded,
     disabled: &Disabled,
-) -> Result<()> {
+) -> Result<bool> {
     let changed = Entity::update_many()
         .set(ActiveModel {
             enabled: Set(false),
@@ -201,10 +223,11 @@ async fn disable(
         .filter(Column::TenantId.eq(recorded.tenant_id.uuid()))
         .filter(Column::Id.eq(disabled.id.uuid()))
         .filter(Column::Enabled.eq(true))
+        .filter(Column::Url.eq(disabled.url.as_str()))
         .exec(transaction)
         .await?;
     if changed.rows_affected == 0 {
-        return Ok(());
+        return Ok(false);
     }
     let entry = Entry {
         tenant_id: recorded.tenant_id,
@@ -217,5 +240,6 @@ async fn disable(
         after: Some(serde_json::json!({ "enabled": false, "reason": disabled.reason })),
         request_id: None,
     };
-    audit::record(transaction, clock, entry).await
+    audit::record(transaction, clock, entry).await?;
+    Ok(true)
 }

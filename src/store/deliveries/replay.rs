@@ -25,6 +25,8 @@ pub struct Replay {
     pub subscription_id: Option<SubscriptionId>,
     /// These.
     pub ids: Option<Vec<DeliveryId>>,
+    /// Those whose ids come after this one.
+    pub after: Option<DeliveryId>,
     /// Made at or after this.
     pub from: Option<Timestamp>,
     /// In this state. What is pending never is.
@@ -54,6 +56,7 @@ impl Store {
                     .apply_if(replay.ids, |query, ids| {
                         query.filter(Column::Id.is_in(ids.into_iter().map(DeliveryId::uuid)))
                     })
+                    .apply_if(replay.after, |query, after| query.filter(Column::Id.gt(after.uuid())))
                     .apply_if(replay.from, |query, from| {
                         query.filter(Column::CreatedAt.gte(from.as_microsecond()))
                     })

@@ -176,7 +176,7 @@ impl DeliveryActor {
         ctx.spawn(written.map(move |written, actor: &mut Self, ctx| {
             actor.recording = false;
             match written {
-                Ok(()) => actor.recorded(batch, ctx),
+                Ok(_) => actor.recorded(batch, ctx),
                 Err(error) => {
                     tracing::error!(error = ?error, "attempts cannot be recorded; trying again");
                     actor.unrecorded.splice(0..0, batch);
