@@ -144,14 +144,14 @@ impl DeliveryActor {
                 break;
             };
             self.known.remove(&job.id);
-            if !self.inbox.go(job.id) {
+            let Some(going) = self.inbox.go(job.id) else {
                 self.lanes.ended(lane, true);
                 continue;
-            }
+            };
             let (services, inbox, generation) = (self.services.clone(), self.inbox.clone(), self.generation);
             // A task of its own: the actor hears of its end through the inbox.
             actix_rt::spawn(async move {
-                inbox.ended(attempt(services, job, generation, guard).await);
+                inbox.ended(attempt(services, job, generation, guard, going).await);
             });
         }
         if self.lanes.is_hungry() {

@@ -12,7 +12,10 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     actors::{
-        delivery::targets::{Opened, Secrets},
+        delivery::{
+            inbox::Going,
+            targets::{Opened, Secrets},
+        },
         services::{RunningGuard, Services},
     },
     domain::delivery::{self, Heard, Verdict, decide, lane_of, sign},
@@ -43,6 +46,9 @@ pub(super) struct Ended {
     /// Holds up the engine's end until it is recorded.
     #[expect(dead_code, reason = "counts the attempt as going for as long as it lives")]
     pub guard: RunningGuard,
+    /// Keeps the delivery from being sent again until it is recorded.
+    #[expect(dead_code, reason = "counts the delivery as going for as long as it lives")]
+    pub going: Going,
 }
 
 /// Where an attempt goes.
@@ -63,7 +69,13 @@ struct Outcome {
 }
 
 /// Makes one attempt. A failure of our own, a panic too, is not the receiver's: it is tried again soon.
-pub(super) async fn attempt(services: Arc<Services>, job: DueDelivery, generation: u64, guard: RunningGuard) -> Ended {
+pub(super) async fn attempt(
+    services: Arc<Services>,
+    job: DueDelivery,
+    generation: u64,
+    guard: RunningGuard,
+    going: Going,
+) -> Ended {
     let (at, begun) = (services.clock.now(), services.clock.monotonic());
     let made = std::panic::AssertUnwindSafe(made(&services, &job, at))
         .catch_unwind()
@@ -116,6 +128,7 @@ pub(super) async fn attempt(services: Arc<Services>, job: DueDelivery, generatio
         good,
         generation,
         guard,
+        going,
     }
 }
 

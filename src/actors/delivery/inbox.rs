@@ -4,7 +4,7 @@
 use std::{
     collections::HashSet,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -50,6 +50,23 @@ pub(super) struct Letters {
     pub ended: Vec<Ended>,
 }
 
+/// A delivery is on its way until this is dropped: when its attempt is recorded, and also when whoever should record it has
+/// panicked. Then the store still has it as due, and it is sent once more.
+pub(super) struct Going {
+    /// Weak, because attempts that have ended lie in the inbox itself.
+    inbox: Weak<Inner>,
+    id: DeliveryId,
+}
+
+impl Drop for Going {
+    fn drop(&mut self) {
+        if let Some(inbox) = self.inbox.upgrade() {
+            let mut held = inbox.state.lock().unwrap_or_else(PoisonError::into_inner);
+            held.going.remove(&self.id);
+        }
+    }
+}
+
 impl DeliveryInbox {
     /// After the commit of new deliveries. Never waits.
     pub fn created(&self, deliveries: &[NewDelivery]) {
@@ -85,14 +102,10 @@ impl DeliveryInbox {
         self.inner.wake.notify_one();
     }
 
-    /// Notes that a delivery is on its way; false if it is already.
-    pub(super) fn go(&self, id: DeliveryId) -> bool {
-        self.held().going.insert(id)
-    }
-
-    /// Notes that an attempt is recorded.
-    pub(super) fn recorded(&self, id: DeliveryId) {
-        self.held().going.remove(&id);
+    /// Notes that a delivery is on its way, until what it answers with is dropped; none if it is already.
+    pub(super) fn go(&self, id: DeliveryId) -> Option<Going> {
+        let inbox = Arc::downgrade(&self.inner);
+        self.held().going.insert(id).then_some(Going { inbox, id })
     }
 
     /// Whether a delivery is on its way, or its attempt not recorded yet.

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::DeliveryActor;
 use crate::{
     actors::delivery::attempt::Ended,
-    domain::delivery::Verdict,
+    domain::{delivery::Verdict, ids::SubscriptionId},
     store::{
         Error,
         deliveries::{DueDelivery, Recorded, WaitingLane},
@@ -176,7 +176,7 @@ impl DeliveryActor {
         ctx.spawn(written.map(move |written, actor: &mut Self, ctx| {
             actor.recording = false;
             match written {
-                Ok(_) => actor.recorded(batch, ctx),
+                Ok(disabled) => actor.recorded(batch, &disabled, ctx),
                 Err(error) => {
                     tracing::error!(error = ?error, "attempts cannot be recorded; trying again");
                     actor.unrecorded.splice(0..0, batch);
@@ -187,25 +187,25 @@ impl DeliveryActor {
         }));
     }
 
-    fn recorded(&mut self, batch: Vec<Ended>, ctx: &mut Context<Self>) {
+    /// Tells of what was recorded. The end of each `Ended` lets its delivery be sent again, if it is to be.
+    fn recorded(&mut self, batch: Vec<Ended>, all_disabled: &[SubscriptionId], ctx: &mut Context<Self>) {
         for ended in batch {
             let Ended { job, recorded, .. } = &ended;
             self.recent.put(job.id, recorded.attempts);
-            self.inbox.recorded(job.id);
             self.counters.runs += u64::from(!recorded.unsent);
             self.counters.failures += u64::from(recorded.verdict != Verdict::Delivered);
             self.counters.created += u64::from(recorded.verdict == Verdict::Delivered);
             if recorded.disables.is_some() {
                 self.services.targets.forget(job.tenant_id);
             }
-            self.tell(job, recorded);
+            self.tell(job, recorded, all_disabled);
             if let Verdict::RetryAt(at) = recorded.verdict {
                 self.look_at(at, ctx);
             }
         }
     }
 
-    fn tell(&self, job: &DueDelivery, recorded: &Recorded) {
+    fn tell(&self, job: &DueDelivery, recorded: &Recorded, all_disabled: &[SubscriptionId]) {
         let events = &self.services.events;
         let data = json!({
             "deliveryId": job.id, "backgroundId": job.background_id, "subscriptionId": job.subscription_id,
@@ -217,7 +217,8 @@ impl DeliveryActor {
             Verdict::RetryAt(_) => "webhook.retried",
         };
         events.publish(job.tenant_id, recorded.ended_at, kind, job.id.uuid(), data);
-        if let Some(disabled) = &recorded.disables {
+        let disabled = recorded.disables.as_ref();
+        if let Some(disabled) = disabled.filter(|disabled| all_disabled.contains(&disabled.id)) {
             let data = json!({ "subscriptionId": disabled.id, "reason": disabled.reason });
             events.publish(
                 job.tenant_id,
