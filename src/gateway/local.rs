@@ -27,6 +27,7 @@ use super::{
     RESOURCES, nothing_here, outer,
     problem::{self, Place},
     request_id::RequestId,
+    whole,
 };
 use crate::{
     actors::background::own::{Answer, AnswerBody, OwnRequest, OwnResources},
@@ -41,7 +42,11 @@ pub(crate) async fn own_resources(engine: Engine) -> Rc<dyn OwnResources> {
     for routes in RESOURCES {
         scope = scope.configure(routes);
     }
-    let scope = scope.default_service(web::to(nothing_here)).wrap(from_fn(outer::outer));
+    // A cancel drops the call: what it changes is to have its consequences all the same.
+    let scope = scope
+        .default_service(web::to(nothing_here))
+        .wrap(from_fn(whole::whole))
+        .wrap(from_fn(outer::outer));
     // Made for tests, and exactly this: an app's service without a server.
     let service = test::init_service(App::new().service(scope)).await;
     Rc::new(Local(Rc::new(service)))

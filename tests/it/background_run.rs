@@ -10,7 +10,9 @@ use orrery::{
     domain::{
         background::{QueuedRequest, Status, order_key},
         ids::{ApiTokenId, BackgroundId},
+        rights::Right,
     },
+    engine::{caller::Caller, tokens::TokenInput},
     settings,
     store::background::{BackgroundRow, BodyKind, Claim, NewRequest},
 };
@@ -28,6 +30,7 @@ struct Given {
     headers: Vec<(String, Vec<u8>)>,
     body: Vec<u8>,
     token_id: Option<ApiTokenId>,
+    webhook: &'static str,
 }
 
 fn get(target: &str) -> Given {
@@ -38,6 +41,7 @@ fn get(target: &str) -> Given {
         headers: Vec::new(),
         body: Vec::new(),
         token_id: None,
+        webhook: "none",
     }
 }
 
@@ -109,7 +113,7 @@ impl Given {
             request: envelope.seal(engine.sealer(), tenant_id, id).unwrap(),
             request_chunks,
             has_request,
-            webhook_address: "none".to_owned(),
+            webhook_address: self.webhook.to_owned(),
             notify_pairs: None,
             reference: None,
             key: None,
@@ -135,6 +139,21 @@ impl Given {
         claim(scene, id).await;
         id
     }
+}
+
+/// A token of the first user that may do only this.
+async fn token(scene: &Scene, right: Right) -> (Caller, ApiTokenId) {
+    let caller = Caller {
+        user_id: Some(scene.user),
+        ..scene.caller()
+    };
+    let input = TokenInput {
+        name: right.to_string(),
+        rights: right.into(),
+        expires_at: None,
+    };
+    let made = scene.engine.tokens().create(&caller, input).await.unwrap();
+    (caller, made.token.id)
 }
 
 async fn claim(scene: &Scene, id: BackgroundId) {

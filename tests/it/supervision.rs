@@ -307,12 +307,17 @@ async fn counts_what_an_engine_leaves_behind() {
     let upstream = Upstream::start();
     upstream.items("/items", json!([{"id": 1}]));
     let before = threads();
-    for _ in 0..2 {
+    for is_shut_down in [true, true, false] {
         let mut scene = Place::new(&[&upstream]).start().await;
         let id = scene.call("short", &upstream.url("/items"), json!({})).await.id;
         scene.run_of(id).await;
         assert!(!children().is_empty() && threads().len() > before.len());
-        scene.stop().await;
+        if is_shut_down {
+            scene.stop().await;
+        } else {
+            // A host app that forgot to end it.
+            drop(scene);
+        }
         eventually("its threads are gone", || async {
             let left = threads();
             let ours = left

@@ -4,7 +4,12 @@
 //! is picked, what executes ends). While the engine drains nothing is picked either. Each instance loads anew: rows are the
 //! truth, the queue is a cache.
 
-use std::{collections::HashMap, rc::Rc, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    rc::Rc,
+    sync::Arc,
+    time::Duration,
+};
 
 use actix::{
     Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, MessageResult, StreamHandler, fut::wrap_future,
@@ -31,14 +36,13 @@ use crate::{
         background::{
             QueuedRequest,
             life::{Event, Stage},
-            order_key,
             queue::{Limits, Picked, Queue},
         },
         ids::BackgroundId,
     },
     store::{
         self,
-        background::{BodyKind, Claimed},
+        background::{BodyKind, Orphan},
     },
 };
 
@@ -59,7 +63,7 @@ pub struct BackgroundActor {
     since: Timestamp,
     tasks: HashMap<BackgroundId, Task>,
     /// Followed by an instance before, and not asked for since.
-    followed: HashMap<BackgroundId, Box<Claimed>>,
+    followed: HashSet<BackgroundId>,
     counters: Counters,
 }
 
@@ -90,7 +94,7 @@ impl BackgroundActor {
             watched,
             phase: Phase::Loading,
             tasks: HashMap::new(),
-            followed: HashMap::new(),
+            followed: HashSet::new(),
             counters: Counters::default(),
         }
     }
@@ -101,9 +105,7 @@ impl BackgroundActor {
 
     /// The one place where everything happens: reads the mail, hears the tasks, gives turns.
     fn go_on(&mut self, ctx: &mut Context<Self>) {
-        for mail in self.services().background.take() {
-            self.read(mail);
-        }
+        self.read_all();
         for report in self.desk.take_reports() {
             match report {
                 Report::Heard(id, event) => self.hear(id, event),
@@ -133,6 +135,13 @@ impl BackgroundActor {
             self.leave_if_idle(ctx);
         } else {
             self.watched.status.set_busy(stats.executing > 0);
+        }
+    }
+
+    /// One by one: what is not read when this panics, is read by the next instance.
+    fn read_all(&mut self) {
+        while let Some(mail) = self.services().background.take() {
+            self.read(mail);
         }
     }
 
@@ -209,9 +218,10 @@ impl BackgroundActor {
             let _ = turn.send(());
             return;
         }
-        let begin = match self.followed.remove(&id) {
-            Some(claimed) => Begin::Ask(claimed),
-            None => Begin::Claim { tenant_id, received_at },
+        let begin = if self.followed.remove(&id) {
+            Begin::Adopt { tenant_id }
+        } else {
+            Begin::Claim { tenant_id, received_at }
         };
         let Some(guard) = self.services().enter_run() else {
             // The engine is on its way out: the row stays as it is, for the next start.
@@ -235,7 +245,7 @@ impl BackgroundActor {
     }
 
     fn settled(
-        settled: store::Result<(Rc<dyn OwnResources>, Vec<Claimed>)>,
+        settled: store::Result<(Rc<dyn OwnResources>, Vec<QueuedRequest>)>,
         actor: &mut Self,
         ctx: &mut Context<Self>,
     ) {
@@ -245,26 +255,16 @@ impl BackgroundActor {
         };
         // Set once, before anything executes.
         let _ = actor.desk.own.set(own);
-        for claimed in followed {
-            let request = QueuedRequest {
-                id: claimed.id,
-                tenant_id: claimed.tenant_id,
-                user_id: claimed.user_id,
-                upstream: claimed.upstream.clone(),
-                method: claimed.method.clone(),
-                order_key: order_key(
-                    claimed.tenant_id,
-                    claimed.user_id,
-                    claimed.upstream.as_deref(),
-                    &claimed.original_uri,
-                ),
-                received_at: claimed.received_at,
-            };
-            if actor.queue.push_due(&request) {
-                actor.followed.insert(claimed.id, Box::new(claimed));
+        actor.push_followed(&followed);
+        actor.load_page(None, ctx);
+    }
+
+    fn push_followed(&mut self, followed: &[QueuedRequest]) {
+        for request in followed {
+            if self.queue.push_due(request) {
+                self.followed.insert(request.id);
             }
         }
-        actor.load_page(None, ctx);
     }
 
     fn load_page(&mut self, after: Option<BackgroundId>, ctx: &mut Context<Self>) {
@@ -273,20 +273,49 @@ impl BackgroundActor {
         ctx.spawn(wrap_future(page).map(|page, actor: &mut Self, ctx| match page {
             Ok(page) => {
                 // What is not known and still comes as a message gives its place back then.
-                for mail in actor.services().background.take() {
-                    actor.read(mail);
-                }
+                actor.read_all();
                 let found = actor.push_stored(&page);
                 if actor.phase == Phase::Serving && found > 0 {
                     tracing::info!(found, "requests that wait were not known to the queue");
                 }
                 match page.last() {
                     Some(last) => actor.load_page(Some(last.id), ctx),
-                    None => actor.loaded(ctx),
+                    None if actor.phase == Phase::Loading => actor.loaded(ctx),
+                    None => actor.settle_page(None, ctx),
                 }
             }
             Err(error) => Self::not_loaded(&error),
         }));
+    }
+
+    /// The other half of the sweep: what says that it runs, and has no task.
+    fn settle_page(&mut self, after: Option<BackgroundId>, ctx: &mut Context<Self>) {
+        let desk = self.desk.clone();
+        let page = async move { recover::orphans(&desk, after).await };
+        ctx.spawn(wrap_future(page).map(Self::settle_unknown));
+    }
+
+    fn settle_unknown(page: store::Result<Vec<Orphan>>, actor: &mut Self, ctx: &mut Context<Self>) {
+        let page = match page {
+            Ok(page) => page,
+            Err(error) => return Self::not_loaded(&error),
+        };
+        let Some(after) = page.last().map(|last| last.id) else {
+            return actor.loaded(ctx);
+        };
+        let is_lost = |orphan: &Orphan| actor.queue.stage(orphan.id).is_none();
+        let lost: Vec<_> = page.into_iter().filter(is_lost).collect();
+        let desk = actor.desk.clone();
+        let settled = async move { recover::settle_page(&desk, lost).await };
+        ctx.spawn(
+            wrap_future(settled).map(move |followed, actor: &mut Self, ctx| match followed {
+                Ok(followed) => {
+                    actor.push_followed(&followed);
+                    actor.settle_page(Some(after), ctx);
+                }
+                Err(error) => Self::not_loaded(&error),
+            }),
+        );
     }
 
     fn push_stored(&mut self, page: &[QueuedRequest]) -> usize {

@@ -1,5 +1,8 @@
 //! Following an answer 202 to its true end: asks where the upstream says, until the answer is the end. While it waits, a request
 //! has no slot, only its lane; where it asks is stored, so that a crash does not send the request again.
+//!
+//! Only places at the origin of the upstream's target are asked: they get the credentials of the request. An answer that names
+//! another one is the end as far as we go, and has the place among its headers.
 
 use std::time::Duration;
 
@@ -15,16 +18,17 @@ use crate::{
         execute::{Done, Job},
         keep::Kept,
         own::{Answer, AnswerBody},
-        pass_on::shown,
+        pass_on::{Unanswered, shown},
     },
-    domain::background::follow::{self, Judged, QUESTIONS_MAX, Seen, TROUBLES_MAX, Way},
+    domain::background::follow::{self, Judged, Pace, Seen, Way},
     engine::upstreams::{Headers, Upstream},
+    error::Code,
     http::StreamBody,
 };
 
 /// A document that says how far an operation is, is not larger, bytes.
 const DOCUMENT_BYTES_MAX: usize = 64 * 1_024;
-/// How long one question may take.
+/// How long the answer to one question may take to begin; and a document, to come to its end.
 const QUESTION: Duration = Duration::from_secs(60);
 
 /// Where the end is asked for.
@@ -44,7 +48,8 @@ enum Asked {
     Failed(String),
     /// It says nothing about the operation.
     Trouble {
-        again_ms: u64,
+        after_ms: Option<u64>,
+        why: String,
     },
 }
 
@@ -65,11 +70,11 @@ impl Job {
         else {
             return self.kept(shown(upstream, url, envelope, answer)).await;
         };
-        let Some(next) = resolved(url, &location) else {
+        let Some(next) = resolved(url, &location).filter(|next| is_same_origin(upstream, next)) else {
             return self.kept(shown(upstream, url, envelope, answer)).await;
         };
         // Its body says nothing that the end does not; the connection is free when it is read.
-        drop(small(answer.body).await);
+        drop(tokio::time::timeout(QUESTION, small(answer.body)).await);
         let clock = &self.desk.services.clock;
         let left = until.saturating_sub(clock.monotonic());
         let left_us = i64::try_from(left.as_micros()).unwrap_or(i64::MAX);
@@ -79,8 +84,7 @@ impl Job {
             status: None,
             until_us: clock.now_us().saturating_add(left_us),
         };
-        self.ask(envelope, upstream, place, Some(follow::wait_ms(0, after_ms)))
-            .await
+        self.ask(envelope, upstream, place, Some(after_ms)).await
     }
 
     /// A crash of ours came between two questions.
@@ -92,8 +96,12 @@ impl Job {
             ));
         };
         let opened = envelope::open_follow(&services.sealer, self.claimed.tenant_id, self.claimed.id, sealed);
-        let place = opened.ok().and_then(|opened| serde_json::from_slice(&opened).ok());
+        let place: Option<Place> = opened.ok().and_then(|opened| serde_json::from_slice(&opened).ok());
         match place {
+            Some(place) if !is_same_origin(&upstream, &place.url) => Done::Failed(format!(
+                "The upstream {prefix} accepted this request, and its end is to be asked for at another place than where the \
+                 upstream is now, which is not done."
+            )),
             Some(place) => self.ask(envelope, &upstream, place, None).await,
             None => Done::Failed(
                 "The upstream accepted this request, and where its end is to be asked for can no longer be read."
@@ -102,39 +110,42 @@ impl Job {
         }
     }
 
-    async fn ask(&mut self, envelope: &Envelope, upstream: &Upstream, mut place: Place, wait_ms: Option<u64>) -> Done {
-        let services = self.desk.services.clone();
-        let mut wait_ms = wait_ms;
-        let (mut asked, mut troubles) = (0, 0);
-        let mut is_noted = wait_ms.is_none();
+    /// Asks until there is an end, at first after a wait if there is one: as long as the other side says, or as we think right.
+    async fn ask(
+        &mut self,
+        envelope: &Envelope,
+        upstream: &Upstream,
+        mut place: Place,
+        first: Option<Option<u64>>,
+    ) -> Done {
+        let prefix = &upstream.prefix;
+        let mut pace = Pace::default();
+        let mut trouble = String::new();
+        let mut is_noted = first.is_none();
+        let mut wait_ms = first.map(|after_ms| pace.wait_ms(after_ms));
         loop {
             if !is_noted && !self.note(&place).await {
                 return Done::Left;
             }
             is_noted = true;
-            if let Some(wait_ms) = wait_ms.filter(|wait_ms| *wait_ms > 0)
-                && !self.wait(Duration::from_millis(wait_ms)).await
+            if let Some(wait_ms) = wait_ms.take()
+                && !self.wait(Duration::from_millis(wait_ms).min(self.left(&place))).await
             {
                 return Done::Left;
             }
-            let left_us = place.until_us.saturating_sub(services.clock.now_us());
-            let left = Duration::from_micros(u64::try_from(left_us).unwrap_or(0));
-            if left.is_zero() || asked >= QUESTIONS_MAX {
-                return Done::Failed(format!(
-                    "The upstream {} accepted this request and did not come to its end within {} ms.",
-                    upstream.prefix, upstream.background_timeout_ms
-                ));
+            if self.left(&place).is_zero() {
+                return too_late(upstream, &trouble);
             }
-            let (answer, document) = match self.answered(envelope, upstream, &place, left, (asked, troubles)).await {
+            let (answer, document) = match self.answered(envelope, upstream, &place, &mut pace).await {
                 Asked::Answer(answer, document) => (answer, document),
                 Asked::Failed(why) => return Done::Failed(why),
-                Asked::Trouble { again_ms } => {
-                    (asked, troubles) = (asked + 1, troubles + 1);
-                    wait_ms = Some(again_ms);
+                Asked::Trouble { after_ms, why } => {
+                    trouble = format!(" When it was asked last: {why}");
+                    wait_ms = Some(pace.wait_ms(after_ms));
                     continue;
                 }
             };
-            (asked, troubles) = (asked + 1, 0);
+            trouble.clear();
             let next = match follow::judge(place.way, &seen(&answer, document.as_ref())) {
                 Judged::End => return self.ended(envelope, upstream, &place, answer).await,
                 Judged::EndAs(status) => {
@@ -144,60 +155,85 @@ impl Job {
                     });
                 }
                 Judged::Failed(why) => return Done::Failed(why),
-                Judged::Fetch { location, status } => {
-                    wait_ms = Some(0);
-                    Some((Way::Result, location, status))
-                }
+                Judged::Fetch { location, status } => Some((Way::Result, location, status)),
+                Judged::Hop { way, location } => Some((way, location, place.status)),
                 Judged::Wait { location, after_ms } => {
-                    wait_ms = Some(follow::wait_ms(asked, after_ms));
+                    wait_ms = Some(pace.wait_ms(after_ms));
                     location.map(|(way, location)| (way, location, place.status))
                 }
             };
-            if let Some((way, location, status)) = next {
-                let Some(url) = resolved(&place.url, &location) else {
-                    return Done::Failed(format!(
-                        "The upstream {} accepted this request, and then named a place that is no URL.",
-                        upstream.prefix
-                    ));
-                };
-                is_noted = url == place.url && way == place.way;
-                place = Place {
-                    url,
-                    way,
-                    status,
-                    ..place
-                };
+            if wait_ms.is_none() && !pace.hop() {
+                return Done::Failed(format!(
+                    "The upstream {prefix} accepted this request, and then led from one place to the next without an end."
+                ));
             }
+            let Some((way, location, status)) = next else {
+                continue;
+            };
+            let Some(url) = resolved(&place.url, &location) else {
+                return Done::Failed(format!(
+                    "The upstream {prefix} accepted this request, and then named a place that is no URL."
+                ));
+            };
+            if !is_same_origin(upstream, &url) {
+                return self.ended(envelope, upstream, &place, answer).await;
+            }
+            is_noted = url == place.url && way == place.way;
+            place = Place {
+                url,
+                way,
+                status,
+                ..place
+            };
         }
     }
 
-    /// Asks once. The last: questions before, and how many of them failed in a row.
-    async fn answered(
-        &self,
-        envelope: &Envelope,
-        upstream: &Upstream,
-        place: &Place,
-        left: Duration,
-        (asked, troubles): (u32, u32),
-    ) -> Asked {
-        let until = self.desk.services.clock.monotonic() + left.min(QUESTION);
-        let headers = self.question_headers(envelope, upstream, &place.url);
-        let answer = match self.question(upstream, &place.url, headers, until).await {
-            Ok(answer) => answer,
-            Err(why) if troubles >= TROUBLES_MAX => return Asked::Failed(why),
-            Err(_) => {
-                let again_ms = follow::wait_ms(asked, None);
-                return Asked::Trouble { again_ms };
+    /// What is left of the deadline.
+    fn left(&self, place: &Place) -> Duration {
+        let left_us = place.until_us.saturating_sub(self.desk.services.clock.now_us());
+        Duration::from_micros(u64::try_from(left_us).unwrap_or(0))
+    }
+
+    /// Asks once, if whoever sent the request still may.
+    async fn answered(&self, envelope: &Envelope, upstream: &Upstream, place: &Place, pace: &mut Pace) -> Asked {
+        if let Err(error) = self.caller().await {
+            if matches!(error.code, Code::Internal | Code::Unavailable) {
+                return Asked::trouble(error.message);
             }
-        };
-        if follow::is_trouble(answer.status) && troubles < TROUBLES_MAX {
-            let after_ms = retry_after_s(&answer).map(|seconds| seconds.saturating_mul(1_000));
-            let again_ms = follow::wait_ms(asked, after_ms).max(1);
-            return Asked::Trouble { again_ms };
+            return Asked::Failed(format!(
+                "The upstream {} accepted this request, and its end is not asked for any more. {}",
+                upstream.prefix, error.message
+            ));
         }
-        match with_document(answer).await {
-            Ok((answer, document)) => Asked::Answer(answer, document),
-            Err(why) => Asked::Failed(why),
+        let clock = &self.desk.services.clock;
+        let until = clock.monotonic() + self.left(place);
+        let headers = self.question_headers(envelope, upstream);
+        let question = self.exchange(upstream, "GET", &place.url, headers, StreamBody::None, until);
+        // What is asked for may be large and slow to make; how far it is, is said soon or not at all.
+        let answer = match place.way {
+            Way::Result => Ok(question.await),
+            Way::Location | Way::Operation => tokio::time::timeout(QUESTION, question).await,
+        };
+        let answer = match answer {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(Unanswered { why, may_pass: true })) => return Asked::trouble(why),
+            Ok(Err(Unanswered { why, .. })) => return Asked::Failed(why),
+            Err(_) => return Asked::trouble("It gave no answer."),
+        };
+        let now_ms = u64::try_from(clock.monotonic().as_millis()).unwrap_or(u64::MAX);
+        if pace.is_trouble(place.way, answer.status, now_ms) {
+            return Asked::Trouble {
+                after_ms: retry_after_s(&answer).map(|seconds| seconds.saturating_mul(1_000)),
+                why: format!("It answered {}.", answer.status),
+            };
+        }
+        if place.way == Way::Result {
+            return Asked::Answer(answer, None);
+        }
+        match tokio::time::timeout(QUESTION, with_document(answer)).await {
+            Ok(Ok((answer, document))) => Asked::Answer(answer, document),
+            Ok(Err(why)) => Asked::trouble(why),
+            Err(_) => Asked::trouble("Its answer did not come to an end."),
         }
     }
 
@@ -220,11 +256,8 @@ impl Job {
         matches!(self.desk.until_stored("place of an end", save).await, Ok(true))
     }
 
-    /// Credentials go to the upstream's own origin only.
-    fn question_headers(&self, envelope: &Envelope, upstream: &Upstream, url: &str) -> Headers {
-        if !is_same_origin(upstream, url) {
-            return Headers::new();
-        }
+    /// As of the request, without what was about its body.
+    fn question_headers(&self, envelope: &Envelope, upstream: &Upstream) -> Headers {
         let mut headers = self.passed_headers(upstream, envelope);
         headers.retain(|(name, _)| {
             let name = name.as_str();
@@ -234,18 +267,22 @@ impl Job {
         });
         headers
     }
+}
 
-    async fn question(
-        &self,
-        upstream: &Upstream,
-        url: &str,
-        headers: Headers,
-        until: Duration,
-    ) -> Result<Answer, String> {
-        let as_client = is_same_origin(upstream, url);
-        self.exchange(upstream, as_client, "GET", url, headers, StreamBody::None, until)
-            .await
+impl Asked {
+    fn trouble(why: impl Into<String>) -> Self {
+        Self::Trouble {
+            after_ms: None,
+            why: why.into(),
+        }
     }
+}
+
+fn too_late(upstream: &Upstream, trouble: &str) -> Done {
+    Done::Failed(format!(
+        "The upstream {} accepted this request and did not come to its end within {} ms.{trouble}",
+        upstream.prefix, upstream.background_timeout_ms
+    ))
 }
 
 fn is_same_origin(upstream: &Upstream, url: &str) -> bool {

@@ -17,6 +17,8 @@ use crate::{
 
 /// Shortest and longest wait between two tries of something that the store refused.
 pub(super) const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(30));
+/// Longest while the engine drains.
+const DRAINING_RETRY: Duration = Duration::from_secs(1);
 /// Requests that wait for the end at the other side without a slot; more keep theirs.
 const FOLLOWING_MAX: usize = 10_000;
 
@@ -69,12 +71,30 @@ impl Desk {
         })
     }
 
-    /// Repeats what the store refuses until it takes it. An error is one that no repetition changes: the store is closed, or the
-    /// engine is stopping, or the shards have another owner.
+    /// Repeats what the store refuses until it takes it, also while the engine drains: what is ours is written as long as there
+    /// is time. An error is one that no repetition changes: the store is closed, or the shards have another owner.
     pub async fn until_stored<T>(
         &self,
         what: &str,
         mut work: impl AsyncFnMut() -> store::Result<T>,
+    ) -> store::Result<T> {
+        self.repeated(what, &mut work, false).await
+    }
+
+    /// As [`Desk::until_stored`], for what the next start can do as well: given up while the engine drains.
+    pub async fn while_serving<T>(
+        &self,
+        what: &str,
+        mut work: impl AsyncFnMut() -> store::Result<T>,
+    ) -> store::Result<T> {
+        self.repeated(what, &mut work, true).await
+    }
+
+    async fn repeated<T>(
+        &self,
+        what: &str,
+        work: &mut impl AsyncFnMut() -> store::Result<T>,
+        gives_up: bool,
     ) -> store::Result<T> {
         let mut wait = RETRY.0;
         loop {
@@ -85,13 +105,24 @@ impl Desk {
                 }
                 Err(error) => error,
             };
-            if self.services.is_draining() {
+            if gives_up && self.services.is_draining() {
                 return Err(error);
             }
             tracing::warn!(what, error = ?error, "the store refuses; trying again");
-            self.services.clock.sleep(wait).await;
-            wait = (wait * 2).min(RETRY.1);
+            wait = self.pause(wait).await;
         }
+    }
+
+    /// Waits before something is tried again; gives the wait after that. While the engine drains, time is short.
+    pub async fn pause(&self, wait: Duration) -> Duration {
+        let longest = if self.services.is_draining() {
+            DRAINING_RETRY
+        } else {
+            RETRY.1
+        };
+        let wait = wait.min(longest);
+        self.services.clock.sleep(wait).await;
+        (wait * 2).min(longest)
     }
 }
 

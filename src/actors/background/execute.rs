@@ -18,12 +18,14 @@ use crate::{
             envelope::{self, Body, Envelope},
             keep::{Keeper, Kept, NotKept},
             own::{Answer, OwnRequest},
+            recover,
         },
         services::RunningGuard,
     },
     domain::{
         background::life::Event,
         ids::{BackgroundId, TenantId},
+        rights::Right,
     },
     engine::{caller::Caller, upstreams::Headers},
     error::{Code, Error},
@@ -44,7 +46,7 @@ pub(super) enum Begin {
         received_at: Timestamp,
     },
     /// With the next question about one that the other side has accepted, before a crash of ours.
-    Ask(Box<Claimed>),
+    Adopt { tenant_id: TenantId },
 }
 
 /// What came of the execution.
@@ -67,10 +69,15 @@ pub(super) struct Job {
 
 /// Executes a request, and tells the actor of each step.
 pub(super) async fn run(desk: Rc<Desk>, id: BackgroundId, begin: Begin, guard: RunningGuard) {
-    let last = if work(&desk, id, begin, guard).await {
-        Event::Committed
-    } else {
-        Event::Left
+    // A panic outside of the execution itself: the request keeps no slot and no lane, and the sweep settles its row.
+    let is_committed = AssertUnwindSafe(work(&desk, id, begin, guard)).catch_unwind().await;
+    let last = match is_committed {
+        Ok(true) => Event::Committed,
+        Ok(false) => Event::Left,
+        Err(_) => {
+            tracing::error!(background.id = %id, "the task of a request panicked");
+            Event::Left
+        }
     };
     desk.tell(Report::Heard(id, last));
 }
@@ -85,7 +92,14 @@ async fn work(desk: &Rc<Desk>, id: BackgroundId, begin: Begin, guard: RunningGua
             }
             None => return false,
         },
-        Begin::Ask(claimed) => *claimed,
+        Begin::Adopt { tenant_id } => match recover::adopted(desk, tenant_id, id).await {
+            Ok(Some(claimed)) => claimed,
+            Ok(None) => return false,
+            Err(error) => {
+                tracing::warn!(background.id = %id, error = ?error, "a request that is followed is not taken over");
+                return false;
+            }
+        },
     };
     let mut job = Job {
         desk: desk.clone(),
@@ -138,7 +152,7 @@ async fn claim(desk: &Desk, id: BackgroundId, tenant_id: TenantId) -> Option<Cla
         }
         Ok(claimed)
     };
-    match desk.until_stored("claim of a request", claim).await {
+    match desk.while_serving("claim of a request", claim).await {
         Ok(claimed) => claimed,
         Err(error) => {
             tracing::warn!(background.id = %id, error = ?error, "a request is not claimed");
@@ -160,7 +174,7 @@ impl Job {
         }
     }
 
-    async fn carry_out(&mut self, envelope: Envelope) -> Done {
+    async fn carry_out(&mut self, mut envelope: Envelope) -> Done {
         if self.claimed.attempts > 1 || self.claimed.follow.is_some() {
             // An attempt before may have left parts of an answer.
             self.keeper().drop_chunks().await;
@@ -173,13 +187,13 @@ impl Job {
             Err(error) => return self.refused(&error).await,
         };
         match self.claimed.upstream.clone() {
-            Some(prefix) => self.pass_on(&envelope, &prefix).await,
+            Some(prefix) => self.pass_on(&mut envelope, &prefix).await,
             None => self.ask_ourselves(envelope, caller).await,
         }
     }
 
-    /// Who asked, with the rights of now.
-    async fn caller(&self) -> crate::error::Result<Caller> {
+    /// Who asked, with the rights of now: they may have lost the right to the background since.
+    pub async fn caller(&self) -> crate::error::Result<Caller> {
         let services = &self.desk.services;
         let Claimed {
             tenant_id,
@@ -196,7 +210,7 @@ impl Job {
                 Err(error) if matches!(error.code, Code::Internal | Code::Unavailable) && !services.is_draining() => {
                     tracing::warn!(background.id = %self.id(), error = ?error, "rights cannot be read; trying again");
                 }
-                other => return other,
+                other => return other.and_then(|caller| caller.require(Right::BackgroundUse).map(|()| caller)),
             }
             services.clock.sleep(wait).await;
             wait *= 2;
@@ -221,7 +235,7 @@ impl Job {
         }
     }
 
-    async fn ask_ourselves(&self, envelope: Envelope, caller: Caller) -> Done {
+    async fn ask_ourselves(&self, mut envelope: Envelope, caller: Caller) -> Done {
         let (Some(own), Ok(method)) = (self.desk.own.get(), Method::from_bytes(self.claimed.method.as_bytes())) else {
             return Done::Failed(format!("The method {} is none that is known.", self.claimed.method));
         };
@@ -229,9 +243,10 @@ impl Job {
             method,
             target: self.claimed.original_uri.clone(),
             headers: headers_of(&envelope),
-            body: self.body_of(&envelope),
+            body: self.body_of(&mut envelope),
             caller,
         };
+        drop(envelope);
         match tokio::time::timeout(OWN_TIMEOUT, async { self.kept(own.call(request).await).await }).await {
             Ok(done) => done,
             Err(_) => {
@@ -250,10 +265,11 @@ impl Job {
         }
     }
 
-    /// The body of the request: at hand, or as it comes from the store.
-    pub fn body_of(&self, envelope: &Envelope) -> StreamBody {
-        if let Some(body) = &envelope.body {
-            return StreamBody::Bytes(body.clone());
+    /// The body of the request: at hand, or as it comes from the store. It is taken out of the envelope, so that it is gone when
+    /// it is sent.
+    pub fn body_of(&self, envelope: &mut Envelope) -> StreamBody {
+        if let Some(body) = envelope.body.take() {
+            return StreamBody::Bytes(body);
         }
         let chunks = self.claimed.request_chunks;
         if chunks == 0 {

@@ -4,7 +4,7 @@
 //! and given back when the request leaves the queue, or at once if it was not accepted after all.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -43,7 +43,7 @@ struct Inner {
 #[derive(Default)]
 struct State {
     places: Places,
-    mail: Vec<Mail>,
+    mail: VecDeque<Mail>,
     stats: QueueStats,
 }
 
@@ -152,10 +152,10 @@ impl Inbox {
         self.state().places.all
     }
 
-    /// What has come since it was last emptied; for the actor.
+    /// The oldest letter; for the actor. What it does not take, the next one finds.
     #[must_use]
-    pub fn take(&self) -> Vec<Mail> {
-        std::mem::take(&mut self.state().mail)
+    pub fn take(&self) -> Option<Mail> {
+        self.state().mail.pop_front()
     }
 
     /// Waits until something may have come; for the actor.
@@ -201,7 +201,7 @@ impl Inbox {
     }
 
     fn put(&self, mail: Mail) {
-        self.state().mail.push(mail);
+        self.state().mail.push_back(mail);
         self.inner.changed.notify_one();
     }
 
@@ -299,7 +299,9 @@ mod tests {
         inbox.admit(tenant(1)).unwrap().accepted(request(tenant(1)));
         inbox.stop_waiting(Uuid::from_u128(9).into());
         inbox.changed().await;
-        assert!(matches!(inbox.take()[..], [Mail::Accepted(_), Mail::StopWaiting(_)]));
+        assert!(matches!(inbox.take(), Some(Mail::Accepted(_))));
+        assert!(matches!(inbox.take(), Some(Mail::StopWaiting(_))), "one by one");
+        assert!(inbox.take().is_none());
         assert_eq!(inbox.admit(tenant(1)).err().unwrap().code, Code::Unavailable);
         inbox.give_back(tenant(1));
         assert!(inbox.admit(tenant(1)).is_ok());

@@ -20,7 +20,7 @@ use crate::{
     },
     domain::background::is_safe,
     engine::upstreams::{Forwarded, Headers, TOKEN, Upstream, client_of},
-    error::Error,
+    error::{Code, Error},
     http::{self, Step, StreamBody, StreamRequest},
 };
 
@@ -29,8 +29,16 @@ const REPEAT_MS: [u64; 3] = [250, 1_000, 4_000];
 /// The key by which an upstream knows a request that it has seen.
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
+/// Why there is no answer.
+pub(super) struct Unanswered {
+    /// In words for the caller.
+    pub why: String,
+    /// Whether there may be one later.
+    pub may_pass: bool,
+}
+
 impl Job {
-    pub(super) async fn pass_on(&mut self, envelope: &Envelope, prefix: &str) -> Done {
+    pub(super) async fn pass_on(&mut self, envelope: &mut Envelope, prefix: &str) -> Done {
         let services = self.desk.services.clone();
         let Some(upstream) = services.upstreams.by_prefix(prefix).cloned() else {
             return Done::Failed(format!(
@@ -45,11 +53,11 @@ impl Job {
         let headers = self.headers_to(&upstream, envelope);
         let body = self.body_of(envelope);
         let answer = self
-            .exchange(&upstream, true, &self.claimed.method, &url, headers, body, until)
+            .exchange(&upstream, &self.claimed.method, &url, headers, body, until)
             .await;
         let answer = match answer {
             Ok(answer) => answer,
-            Err(why) => return Done::Failed(why),
+            Err(Unanswered { why, .. }) => return Done::Failed(why),
         };
         if upstream.follow_accepted && answer.status == 202 {
             return self.accepted(envelope, &upstream, &url, answer, until).await;
@@ -57,30 +65,30 @@ impl Job {
         self.kept(shown(&upstream, &url, envelope, answer)).await
     }
 
-    /// Sends a request, with the credentials of the upstream's client if `as_client`; the answer's body ends with the
-    /// deadline.
+    /// Sends a request with the credentials of the upstream's client; the answer's body ends with the deadline.
     ///
     /// # Errors
-    /// A sentence for the caller.
+    /// There is no answer.
     #[expect(clippy::too_many_arguments, reason = "each is one part of one request")]
     pub(super) async fn exchange(
         &self,
         upstream: &Upstream,
-        as_client: bool,
         method: &str,
         url: &str,
         headers: Headers,
         body: StreamBody,
         until: Duration,
-    ) -> Result<Answer, String> {
+    ) -> Result<Answer, Unanswered> {
         let services = &self.desk.services;
-        let client = if as_client {
-            let client = client_of(services, self.claimed.tenant_id, upstream).await;
-            client.map_err(|error| error.message.into_owned())?
-        } else {
-            None
+        let client = client_of(services, self.claimed.tenant_id, upstream).await;
+        let client = client.map_err(|error| Unanswered {
+            may_pass: matches!(error.code, Code::Internal | Code::Unavailable),
+            why: error.message.into_owned(),
+        })?;
+        let bad_method = |_| Unanswered {
+            may_pass: false,
+            why: format!("The method {method} is none that is known."),
         };
-        let bad_method = |_| format!("The method {method} is none that is known.");
         let sent_method = Method::from_bytes(method.as_bytes()).map_err(bad_method)?;
         let mut repeats = match body {
             StreamBody::None if is_safe(method) => REPEAT_MS.iter(),
@@ -114,10 +122,13 @@ impl Job {
             let wait = repeats.next().filter(|wait_ms| may_repeat && timeout_ms > **wait_ms);
             let Some(wait_ms) = wait else {
                 tracing::info!(background.id = %self.id(), %error, "an upstream gave no answer");
-                return Err(upstream
-                    .failure(&error, upstream.background_timeout_ms)
-                    .message
-                    .into_owned());
+                return Err(Unanswered {
+                    may_pass: !matches!(error.step, Step::Request | Step::Egress | Step::TooLarge),
+                    why: upstream
+                        .failure(&error, upstream.background_timeout_ms)
+                        .message
+                        .into_owned(),
+                });
             };
             services.clock.sleep(Duration::from_millis(*wait_ms)).await;
         }
@@ -173,6 +184,6 @@ fn failure_of(upstream: &Upstream) -> impl Fn(&http::Error) -> Error + use<> {
             }
             _ => format!("The upstream {prefix} ended the connection before the end of its answer."),
         };
-        Error::new(crate::error::Code::BadGateway, message).with_source(error.clone())
+        Error::new(Code::BadGateway, message).with_source(error.clone())
     }
 }

@@ -13,10 +13,10 @@ mod tests;
 const WAIT_MS: (u64, u64) = (1_000, 60_000);
 /// Longest wait that the other side may ask for, milliseconds.
 const RETRY_AFTER_MAX_MS: u64 = 300_000;
-/// Questions in all; then the operation fails.
-pub const QUESTIONS_MAX: u32 = 2_000;
-/// Questions in a row that may fail.
-pub const TROUBLES_MAX: u32 = 5;
+/// Places in a row that are asked without a wait.
+const HOPS_MAX: u32 = 10;
+/// How long an answer that may be the end, or only trouble at the place, counts as trouble, milliseconds.
+const TROUBLE_MS: u64 = 300_000;
 
 /// How a place was named, which says what its answers look like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -65,8 +65,59 @@ pub enum Judged {
         /// When, milliseconds, if the other side says.
         after_ms: Option<u64>,
     },
+    /// Ask there at once, in the same way or another.
+    Hop {
+        /// What is asked for there.
+        way: Way,
+        /// Where.
+        location: String,
+    },
     /// The other side could not do it either.
     Failed(String),
+}
+
+/// How the questions about one request have gone so far.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Pace {
+    asked: u32,
+    hops: u32,
+    trouble_since_ms: Option<u64>,
+}
+
+impl Pace {
+    /// Another place is asked at once. False: that happened too often without a wait.
+    #[must_use]
+    pub fn hop(&mut self) -> bool {
+        self.asked = self.asked.saturating_add(1);
+        self.hops += 1;
+        self.trouble_since_ms = None;
+        self.hops <= HOPS_MAX
+    }
+
+    /// The next question comes later; gives the wait, milliseconds.
+    #[must_use]
+    pub fn wait_ms(&mut self, after_ms: Option<u64>) -> u64 {
+        let wait_ms = wait_ms(self.asked, after_ms);
+        self.asked = self.asked.saturating_add(1);
+        self.hops = 0;
+        wait_ms
+    }
+
+    /// Whether an answer with this status says nothing about the operation, only that the place cannot answer now. What may be
+    /// the end as well, is it when it stays so. `now_ms` is of any clock that only goes forward.
+    #[must_use]
+    pub fn is_trouble(&mut self, way: Way, status: u16, now_ms: u64) -> bool {
+        let may_be_the_end = match status {
+            408 | 425 | 429 | 502 | 503 | 504 => way == Way::Result,
+            500 => true,
+            _ => {
+                self.trouble_since_ms = None;
+                return false;
+            }
+        };
+        let since_ms = *self.trouble_since_ms.get_or_insert(now_ms);
+        !may_be_the_end || now_ms.saturating_sub(since_ms) < TROUBLE_MS
+    }
 }
 
 /// Whether an answer to the request itself is to be followed; none: it is the end.
@@ -102,9 +153,9 @@ pub fn judge(way: Way, seen: &Seen<'_>) -> Judged {
             location: location.to_owned(),
             status: None,
         },
-        (301 | 302 | 307 | 308, Some(location)) => Judged::Wait {
-            location: Some((way, location.to_owned())),
-            after_ms: Some(0),
+        (301 | 302 | 307 | 308, Some(location)) => Judged::Hop {
+            way,
+            location: location.to_owned(),
         },
         (200..=299, _) if way != Way::Result => match seen.json {
             Some(document) => of_document(way, document, seen).unwrap_or(Judged::End),
@@ -114,17 +165,11 @@ pub fn judge(way: Way, seen: &Seen<'_>) -> Judged {
     }
 }
 
-/// Whether an answer says nothing about the operation, only that the place cannot answer now.
-#[must_use]
-pub fn is_trouble(status: u16) -> bool {
-    matches!(status, 408 | 425 | 429 | 500 | 502 | 503 | 504)
-}
-
 /// The wait before question number `asked` (from 0), milliseconds: what the other side says within limits, else growing.
 #[must_use]
 pub fn wait_ms(asked: u32, after_ms: Option<u64>) -> u64 {
     if let Some(after_ms) = after_ms {
-        return after_ms.min(RETRY_AFTER_MAX_MS);
+        return after_ms.clamp(WAIT_MS.0, RETRY_AFTER_MAX_MS);
     }
     let mut wait_ms = WAIT_MS.0;
     for _ in 0..asked.min(20) {
@@ -199,9 +244,9 @@ fn of_job(document: &Value, seen: &Seen<'_>) -> Option<Judged> {
         .get("items")
         .and_then(|items| link(items.get(0)?, "self"))
         .or_else(|| link(tasks, "self"))?;
-    Some(Judged::Wait {
-        location: Some((Way::Location, task.to_owned())),
-        after_ms: Some(0),
+    Some(Judged::Hop {
+        way: Way::Location,
+        location: task.to_owned(),
     })
 }
 

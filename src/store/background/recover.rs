@@ -1,5 +1,6 @@
 //! What waits, and what a crash cut: requests that say they run, although whoever ran them is gone.
 
+use jiff::Timestamp;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, FromQueryResult, Statement, Value};
 use uuid::Uuid;
 
@@ -27,8 +28,14 @@ pub struct Orphan {
     pub tenant_id: TenantId,
     /// GET and so on.
     pub method: String,
+    /// Who sent it.
+    pub user_id: Option<UserId>,
     /// Prefix of the upstream; none: a resource of our own.
     pub upstream: Option<String>,
+    /// See [`crate::domain::background::order_key`].
+    pub order_key: i64,
+    /// When it came.
+    pub received_at: Timestamp,
     /// How often it was claimed.
     pub attempts: u32,
     /// Of its claim.
@@ -53,7 +60,10 @@ struct OrphanRow {
     id: Uuid,
     tenant_id: Uuid,
     method: String,
+    user_id: Option<Uuid>,
     upstream: Option<String>,
+    order_key: i64,
+    received_at: i64,
     attempts: i32,
     epoch: i64,
     is_followed: bool,
@@ -93,8 +103,8 @@ pub(in crate::store) use claimed;
 /// In the words of the partial index background_request_open, as is the next.
 pub(in crate::store) const QUEUED: &str = "SELECT id, tenant_id, user_id, upstream, method, order_key, received_at \
      FROM background_request WHERE status = 0 AND status < 2 AND id > $1 ORDER BY id LIMIT $2";
-pub(in crate::store) const ORPHANED: &str = "SELECT id, tenant_id, method, upstream, attempts, epoch, \
-     follow IS NOT NULL AS is_followed \
+pub(in crate::store) const ORPHANED: &str = "SELECT id, tenant_id, method, user_id, upstream, order_key, received_at, \
+     attempts, epoch, follow IS NOT NULL AS is_followed \
      FROM background_request WHERE status = 1 AND status < 2 AND id > $1 AND epoch < $2 ORDER BY id LIMIT $3";
 const REQUEUE: &str = "UPDATE background_request SET status = 0, started_at = NULL, follow = NULL, epoch = $3 \
      WHERE tenant_id = $1 AND id = $2 AND status = 1 AND epoch <= $3";
@@ -132,7 +142,7 @@ impl Store {
         self.read(move |db| async move {
             let statement = Statement::from_sql_and_values(db.get_database_backend(), ORPHANED, values);
             let rows = OrphanRow::find_by_statement(statement).all(&db).await?;
-            Ok(rows.into_iter().map(orphan).collect())
+            rows.into_iter().map(orphan).collect()
         })
         .await
     }
@@ -238,16 +248,19 @@ fn queued(row: QueuedRow) -> Result<QueuedRequest> {
     })
 }
 
-fn orphan(row: OrphanRow) -> Orphan {
-    Orphan {
+fn orphan(row: OrphanRow) -> Result<Orphan> {
+    Ok(Orphan {
         id: row.id.into(),
         tenant_id: row.tenant_id.into(),
         method: row.method,
+        user_id: row.user_id.map(UserId::from),
         upstream: row.upstream,
+        order_key: row.order_key,
+        received_at: time(row.received_at)?,
         attempts: count(row.attempts),
         epoch: row.epoch,
         is_followed: row.is_followed,
-    }
+    })
 }
 
 pub(in crate::store) fn claimed_of(row: ClaimedRow) -> Result<Claimed> {

@@ -1,5 +1,7 @@
 //! What a crash leaves, and an actor that panics or is restarted.
 
+use orrery::engine::webhooks::SubscriptionInput;
+use sea_orm::ConnectionTrait;
 use serde_json::json;
 
 use super::*;
@@ -108,6 +110,36 @@ async fn an_actor_that_panics_loses_nothing() {
 }
 
 #[tokio::test]
+async fn an_end_without_its_notification_is_an_end() {
+    let place = Place::new(&[]);
+    let scene = place.start().await;
+    let input = SubscriptionInput {
+        url: Some("https://receiver.example/".to_owned()),
+        events: Some(vec!["background.finished".to_owned()]),
+        description: None,
+        enabled: None,
+        secret: None,
+    };
+    scene.engine.webhooks().create(&scene.caller(), input).await.unwrap();
+    let given = |given: Given| Given {
+        webhook: "subscription",
+        ..given
+    };
+    let cut = given(post("/api/v1/me", "{}")).cut(&scene).await;
+    // As under another key: nothing can be signed any more.
+    let database = place.database().await;
+    let damage = "UPDATE webhook_subscription SET secret = X'00'";
+    database.execute_unprepared(damage).await.unwrap();
+    database.close().await.unwrap();
+
+    let scene = scene.stop().await.start().await;
+    let live = given(get("/api/v1/me")).sent(&scene).await;
+    assert_eq!(ended(&scene, live).await.status_code, 200);
+    assert_eq!(ended(&scene, cut).await.status, Status::Failed);
+    scene.stop().await;
+}
+
+#[tokio::test]
 async fn a_lost_message_is_made_up_for_by_the_sweep() {
     let mut place = Place::new(&[]);
     place.settings.engine.sweep_seconds = 1;
@@ -116,5 +148,11 @@ async fn a_lost_message_is_made_up_for_by_the_sweep() {
     ended(&scene, first).await;
     let lost = get("/api/v1/me").stored(&scene).await.id;
     assert_eq!(ended(&scene, lost).await.status_code, 200);
+    // As a task left them that broke off.
+    let safe = get("/api/v1/me").cut(&scene).await;
+    let unsure = post("/api/v1/me", "{}").cut(&scene).await;
+    let safe = ended(&scene, safe).await;
+    assert_eq!((safe.status_code, safe.attempts), (200, 2));
+    assert_eq!(ended(&scene, unsure).await.status, Status::Failed);
     scene.stop().await;
 }

@@ -33,6 +33,7 @@ async fn the_true_end_is_what_is_reported_on(url: String) {
         vec![
             answer(202, &[NOW], ""),
             answer(503, &[NOW], ""),
+            Behaviour::CloseMidBody,
             answer(201, &[("etag", "\"7\"")], "made"),
         ],
     );
@@ -51,7 +52,13 @@ async fn the_true_end_is_what_is_reported_on(url: String) {
     );
     upstream.on("/base/content", Behaviour::Json(json!({"message": "no"})));
     upstream.on("/base/away", accepted(&elsewhere.url("/there")));
-    elsewhere.on("/there", Behaviour::Json(json!({"done": true})));
+    upstream.on("/base/turns", accepted("/base/turn"));
+    upstream.on(
+        "/base/turn",
+        answer(303, &[("location", &elsewhere.url("/there"))], "there"),
+    );
+    upstream.on("/base/round", accepted("/base/again"));
+    upstream.on("/base/again", answer(307, &[("location", "/base/again")], ""));
     upstream.on("/base/plain", answer(202, &[], "later"));
     let mut place = place(&upstream, |erp| erp.follow_accepted = true);
     place.settings.egress.allow.push(elsewhere.address());
@@ -73,21 +80,30 @@ async fn the_true_end_is_what_is_reported_on(url: String) {
     assert!(row.response_headers.unwrap().contains("etag"));
     let (row, body) = send("/erp/visma").await;
     assert_eq!((row.status_code, body.as_str()), (400, r#"{"message":"no"}"#));
-    let (row, body) = send("/erp/away").await;
-    assert_eq!((row.status_code, body.as_str()), (200, r#"{"done":true}"#));
+    for (target, status, text) in [("/erp/away", 202, ""), ("/erp/turns", 303, "there")] {
+        let (row, body) = send(target).await;
+        assert_eq!((row.status_code, body.as_str()), (status, text));
+        let location = elsewhere.url("/there");
+        assert!(
+            row.response_headers.unwrap().contains(&location),
+            "its place is reported"
+        );
+    }
+    let (row, _) = send("/erp/round").await;
+    assert!(row.error.unwrap().contains("from one place to the next"));
+    assert_eq!(upstream.requests_to("/base/again").len(), 11);
     let (row, body) = send("/erp/plain").await;
     assert_eq!((row.status_code, body.as_str()), (202, "later"));
     let asked = upstream.requests_to("/base/job/1");
     assert!(
-        asked.len() == 3
+        asked.len() == 4
             && asked
                 .iter()
                 .all(|seen| seen.method == "GET" && seen.header("x-api-key") == Some("secret"))
     );
-    assert_eq!(
-        elsewhere.requests_to("/there")[0].header("x-api-key"),
-        None,
-        "another origin gets nothing"
+    assert!(
+        elsewhere.requests_to("/there").is_empty(),
+        "another origin is not asked"
     );
     scene.stop().await;
 }
@@ -158,6 +174,30 @@ async fn an_end_that_does_not_come_is_given_up() {
             .unwrap()
             .contains("did not come to its end within 1500 ms"),
         "{row:?}"
+    );
+    scene.stop().await;
+}
+
+#[tokio::test]
+async fn who_lost_the_right_is_not_asked_for() {
+    let upstream = Upstream::start();
+    upstream.on("/base/act", answer(202, &[("location", "/base/job"), NOW], ""));
+    upstream.on("/base/job", answer(202, &[NOW], ""));
+    let scene = place(&upstream, |erp| erp.follow_accepted = true).start().await;
+    let (caller, token_id) = token(&scene, Right::BackgroundUse).await;
+    let given = Given {
+        token_id: Some(token_id),
+        ..post("/erp/act", "{}").to("/erp")
+    };
+    let id = given.sent(&scene).await;
+    upstream.wait_for("/base/job", 1).await;
+    scene.engine.tokens().delete(&caller, token_id).await.unwrap();
+    let row = ended(&scene, id).await;
+    assert_eq!(row.status, Status::Failed);
+    let why = row.error.unwrap();
+    assert!(
+        why.contains("not asked for any more") && why.contains("removed"),
+        "{why}"
     );
     scene.stop().await;
 }

@@ -1,6 +1,5 @@
 //! Executions: answers that are kept, order, limits, cancels, and what goes wrong.
 
-use orrery::{domain::ids::ApiTokenId, engine::caller::Caller};
 use serde_json::{Value, json};
 
 use super::*;
@@ -61,6 +60,27 @@ async fn our_own_resources_answer_from_within_on(url: String) {
     assert_eq!((refused.status, refused.status_code), (Status::Finished, 401));
     let body: Value = serde_json::from_slice(&content(&scene, &refused).await).unwrap();
     assert_eq!(body["code"], "unauthorized");
+    scene.stop().await;
+}
+
+#[tokio::test]
+async fn who_lost_the_right_since_is_refused() {
+    let upstream = Upstream::start();
+    upstream.on("/base/x", Behaviour::Json(json!({})));
+    let scene = place(&upstream, |_| {}).start().await;
+    let (_, token_id) = token(&scene, Right::CallsRead).await;
+    for given in [get("/api/v1/me"), get("/erp/x").to("/erp")] {
+        let given = Given {
+            token_id: Some(token_id),
+            ..given
+        };
+        let id = given.sent(&scene).await;
+        let row = ended(&scene, id).await;
+        assert_eq!((row.status, row.status_code), (Status::Finished, 403), "{row:?}");
+        let body: Value = serde_json::from_slice(&content(&scene, &row).await).unwrap();
+        assert!(body["detail"].as_str().unwrap().contains("background.use"), "{body}");
+    }
+    assert!(upstream.requests_to("/base/x").is_empty());
     scene.stop().await;
 }
 

@@ -11,6 +11,13 @@ fn wait(location: Option<(Way, &str)>, after_ms: Option<u64>) -> Judged {
     }
 }
 
+fn hop(location: &str) -> Judged {
+    Judged::Hop {
+        way: Way::Location,
+        location: location.to_owned(),
+    }
+}
+
 fn fetch(location: &str, status: Option<u16>) -> Judged {
     Judged::Fetch {
         location: location.to_owned(),
@@ -73,7 +80,7 @@ fn each_document_is_understood() {
         (
             Way::Location,
             json!({"completed": true, "progress": "succeeded", "task": {"links": [{"rel": "self", "href": "/job/1/task/1"}]}}),
-            wait(Some((Way::Location, "/job/1/task/1")), Some(0)),
+            hop("/job/1/task/1"),
         ),
         (
             Way::Location,
@@ -119,20 +126,51 @@ fn statuses_are_understood() {
     assert_eq!(judged(202, None), wait(None, None));
     assert_eq!(judged(202, Some("/next")), wait(Some((Way::Location, "/next")), None));
     assert_eq!(judged(303, Some("/result")), fetch("/result", None));
-    assert_eq!(
-        judged(307, Some("/moved")),
-        wait(Some((Way::Location, "/moved")), Some(0))
-    );
+    assert_eq!(judged(307, Some("/moved")), hop("/moved"));
     for end in [200, 201, 204, 303, 400, 404, 409] {
         assert_eq!(judged(end, None), Judged::End, "{end}");
     }
-    assert!(is_trouble(503) && is_trouble(429) && !is_trouble(404) && !is_trouble(200));
 }
 
 #[test]
 fn waits_grow_and_are_bounded() {
     let waits: Vec<_> = [0, 1, 2, 10, 100].map(|asked| wait_ms(asked, None)).into();
     assert_eq!(waits, [1_000, 1_500, 2_250, 57_654, 60_000]);
-    assert_eq!(wait_ms(3, Some(0)), 0);
+    assert_eq!(wait_ms(3, Some(0)), 1_000, "who asks to be asked at once, is not");
     assert_eq!(wait_ms(3, Some(u64::MAX)), RETRY_AFTER_MAX_MS);
+}
+
+#[test]
+fn places_are_asked_at_once_a_few_times_only() {
+    let mut pace = Pace::default();
+    for _ in 0..2 {
+        for hop in 0..HOPS_MAX {
+            assert!(pace.hop(), "{hop}");
+        }
+        // A wait lets them begin anew.
+        assert!(pace.wait_ms(None) > 1_000);
+    }
+    let hops = (0..=HOPS_MAX).map(|_| pace.hop()).filter(|may| *may).count();
+    assert_eq!(hops, usize::try_from(HOPS_MAX).unwrap());
+}
+
+#[test]
+fn trouble_is_not_the_end_but_for_what_stays() {
+    let day_ms = 86_400_000;
+    for status in [408, 425, 429, 502, 503, 504] {
+        let mut pace = Pace::default();
+        assert!([0, TROUBLE_MS, day_ms].map(|now_ms| pace.is_trouble(Way::Location, status, now_ms)) == [true; 3]);
+        let mut pace = Pace::default();
+        let result = [7, 7 + TROUBLE_MS - 1, 7 + TROUBLE_MS].map(|now_ms| pace.is_trouble(Way::Result, status, now_ms));
+        assert_eq!(result, [true, true, false], "{status}");
+    }
+    let mut pace = Pace::default();
+    assert!(pace.is_trouble(Way::Operation, 500, 0));
+    assert!(!pace.is_trouble(Way::Operation, 200, 1));
+    assert!(
+        pace.is_trouble(Way::Operation, 500, TROUBLE_MS),
+        "it answered meanwhile"
+    );
+    assert!(!pace.is_trouble(Way::Operation, 500, 2 * TROUBLE_MS));
+    assert!(!pace.is_trouble(Way::Result, 404, 0));
 }

@@ -73,7 +73,9 @@ pub(super) async fn misbehave(stream: &mut TcpStream, behaviour: Behaviour) {
             let _ = stream.write_all(&body).await;
         }
         Behaviour::CloseMidBody => {
-            let _ = stream.write_all(&head("content-length: 100\r\n")).await;
+            let _ = stream
+                .write_all(&head("content-type: application/json\r\ncontent-length: 100\r\n"))
+                .await;
             let _ = stream.write_all(b"[1,2,3]").await;
         }
         Behaviour::CloseMidChunks => {
