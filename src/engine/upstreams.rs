@@ -1,11 +1,11 @@
 //! Upstreams: other APIs behind the gateway. Which path leads to which, what goes along, and what comes back.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
-use actix_http::header::{self, HeaderName, HeaderValue};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use actix_http::header::{HeaderName, HeaderValue};
 use url::Url;
 
+use self::places::{Full, Place, Places};
 use crate::{
     actors::services::Services,
     domain::ids::TenantId,
@@ -14,6 +14,13 @@ use crate::{
     settings::{self, Settings},
 };
 
+mod headers;
+mod places;
+mod record;
+
+pub use headers::keep_private;
+pub use record::Record;
+
 /// Carries our token where `Authorization` belongs to the upstream.
 pub const TOKEN: &str = "x-orrery-token";
 /// Asks for the background; means nothing to an upstream.
@@ -21,35 +28,6 @@ const BACKGROUND: &str = "erp-api-background";
 
 /// Requests at the same time where the settings say nothing.
 const AT_ONCE_MAX: usize = 100;
-/// How long a request waits for a place before it is refused.
-const PLACE_WAIT: Duration = Duration::from_secs(1);
-
-/// Of one connection only (RFC 9110, 7.6.1), together with what `Connection` names.
-const HOP_BY_HOP: [&str; 9] = [
-    "connection",
-    "keep-alive",
-    "proxy-authenticate",
-    "proxy-authorization",
-    "proxy-connection",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-];
-/// Of a request to us only, or written anew.
-const OURS: [&str; 9] = [
-    "content-length",
-    "expect",
-    "host",
-    "via",
-    "x-forwarded-for",
-    "x-forwarded-host",
-    "x-forwarded-proto",
-    BACKGROUND,
-    TOKEN,
-];
-/// Headers of an answer that name a place.
-const PLACES: [&str; 3] = ["location", "content-location", "operation-location"];
 
 /// The upstreams of an engine. Cheap to clone.
 #[derive(Clone, Debug, Default)]
@@ -81,7 +59,7 @@ pub struct Upstream {
     /// Largest body of a request that is passed on at once, bytes.
     pub body_bytes_max: u64,
     at_once_given: bool,
-    places: Arc<Semaphore>,
+    places: Places,
 }
 
 /// Where a request came from.
@@ -150,7 +128,7 @@ impl Upstream {
             at_once_max,
             body_bytes_max: settings.body_bytes_max,
             at_once_given: settings.at_once_max.is_some(),
-            places: Arc::new(Semaphore::new(at_once_max.min(Semaphore::MAX_PERMITS))),
+            places: Places::new(at_once_max),
         })
     }
 
@@ -164,23 +142,26 @@ impl Upstream {
         }
     }
 
-    /// A place among the requests that are passed on at the same time; given back by dropping it.
+    /// A place among the requests that are passed on at the same time; given back by dropping it. One tenant has at most
+    /// half of them.
     ///
     /// # Errors
     /// [`Code::Unavailable`]: none came free in time.
-    pub async fn place(&self) -> Result<OwnedSemaphorePermit> {
-        match tokio::time::timeout(PLACE_WAIT, self.places.clone().acquire_owned()).await {
-            Ok(Ok(place)) => Ok(place),
-            _ => Err(Error::new(
-                Code::Unavailable,
-                format!(
-                    "The upstream {} has {} requests in progress, which is its limit. Try again, or send the request with the \
-                     header {BACKGROUND}.",
-                    self.prefix, self.at_once_max
-                ),
-            )
-            .with_retry_after_ms(1_000)),
-        }
+    pub async fn place(&self, tenant_id: TenantId) -> Result<Place> {
+        let full = match self.places.take(tenant_id).await {
+            Ok(place) => return Ok(place),
+            Err(full) => full,
+        };
+        let (prefix, most) = (&self.prefix, self.at_once_max);
+        let full = match full {
+            Full::Upstream => format!("The upstream {prefix} has {most} requests in progress, which is its limit."),
+            Full::Tenant(share) => format!(
+                "This tenant has {share} requests to the upstream {prefix} in progress, which is its share of the limit \
+                 {most}."
+            ),
+        };
+        let message = format!("{full} Try again, or send the request with the header {BACKGROUND}.");
+        Err(Error::new(Code::Unavailable, message).with_retry_after_ms(1_000))
     }
 
     /// The URL behind a path and query that begin with the prefix. Never leads out of the target's own path.
@@ -213,54 +194,6 @@ impl Upstream {
             Some(_) => Ok(url.into()),
             None => Err(refused()),
         }
-    }
-
-    /// The headers of a request on their way to the upstream: without those of one connection, ours and our token, with
-    /// the way that it came. `Authorization` goes along only if the upstream takes the caller's; `inbound` must not have it
-    /// where it holds our own token, which is where none came in [`TOKEN`].
-    #[must_use]
-    pub fn outbound_headers(&self, inbound: &[(HeaderName, HeaderValue)], forwarded: &Forwarded) -> Headers {
-        let named = named_by_connection(inbound);
-        let goes_along = |name: &HeaderName| {
-            let name = name.as_str();
-            !HOP_BY_HOP.contains(&name)
-                && !OURS.contains(&name)
-                && !named.iter().any(|other| other == name)
-                && (name != "authorization" || self.pass_credentials)
-        };
-        let mut headers: Headers = inbound.iter().filter(|(name, _)| goes_along(name)).cloned().collect();
-        let way = [
-            ("x-forwarded-for", forwarded.client_ip.as_deref()),
-            ("x-forwarded-host", forwarded.host.as_deref()),
-            ("x-forwarded-proto", Some(forwarded.proto.as_str())),
-            ("via", Some("1.1 orrery")),
-        ];
-        for (name, last) in way {
-            headers.extend(appended(inbound, name, last));
-        }
-        headers
-    }
-
-    /// The headers of an answer on their way back: without those of one connection; places below the target become
-    /// places below the prefix. `requested` is the URL that was asked, `base_url` where the gateway is mounted, for
-    /// example `https://orrery.example`.
-    #[must_use]
-    pub fn response_headers(&self, requested: &str, base_url: &str, headers: Headers) -> Headers {
-        let named = named_by_connection(&headers);
-        headers
-            .into_iter()
-            .filter(|(name, _)| {
-                let name = name.as_str();
-                !HOP_BY_HOP.contains(&name) && name != "alt-svc" && !named.iter().any(|other| other == name)
-            })
-            .map(|(name, value)| {
-                let moved = PLACES
-                    .contains(&name.as_str())
-                    .then(|| self.moved(&value, requested, base_url))
-                    .flatten();
-                (name, moved.unwrap_or(value))
-            })
-            .collect()
     }
 
     /// A place below the target as one below the prefix: absolute if it was, else from the root.
@@ -400,32 +333,6 @@ fn climbs(path: &str) -> bool {
     plain
         .split(['/', '\\'])
         .any(|part| part.split(';').next().is_some_and(|name| name.trim() == ".."))
-}
-
-fn named_by_connection(headers: &[(HeaderName, HeaderValue)]) -> Vec<String> {
-    headers
-        .iter()
-        .filter(|(name, _)| *name == header::CONNECTION)
-        .filter_map(|(_, value)| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .map(|name| name.trim().to_ascii_lowercase())
-        .filter(|name| !name.is_empty())
-        .collect()
-}
-
-/// The list that a header already has, with one more entry.
-fn appended(
-    inbound: &[(HeaderName, HeaderValue)],
-    name: &'static str,
-    last: Option<&str>,
-) -> Option<(HeaderName, HeaderValue)> {
-    let before = inbound.iter().filter(|(known, _)| known == name);
-    let list: Vec<&str> = before
-        .filter_map(|(_, value)| value.to_str().ok())
-        .chain(last)
-        .collect();
-    let value = HeaderValue::from_str(&list.join(", ")).ok()?;
-    (!list.is_empty()).then(|| (HeaderName::from_static(name), value))
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! Tests of paths, headers and failures of upstreams.
 
+use actix_http::header;
+
 use super::*;
 
 fn upstream(target: &str) -> Upstream {
@@ -107,7 +109,9 @@ fn what_goes_along() {
         ("accept-encoding", "br, gzip"),
         ("ipp-company-id", "7"),
         ("erp-api-background", "none"),
-        ("connection", "keep-alive, X-Private"),
+        ("ipp_company_id", "8"),
+        ("cookie", "a=1"),
+        ("connection", "keep-alive, X-Private, ipp-company-id"),
         ("x-private", "1"),
         ("keep-alive", "timeout=5"),
         ("te", "trailers"),
@@ -131,9 +135,9 @@ fn what_goes_along() {
         texts(&upstream("https://a.example").outbound_headers(&inbound, &forwarded)),
         [
             ("accept-encoding", "br, gzip"),
-            ("ipp-company-id", "7"),
             ("accept", "a"),
             ("accept", "b"),
+            ("ipp-company-id", "7"),
             ("x-forwarded-for", "10.0.0.1, 192.0.2.7"),
             ("x-forwarded-host", "orrery.example"),
             ("x-forwarded-proto", "https, http"),
@@ -205,6 +209,86 @@ fn places_are_moved_and_connections_kept_apart() {
     ]);
     let found = upstream.response_headers(asked, "https://orrery.example", list);
     assert_eq!(texts(&found), [("retry-after", "5"), ("cache-control", "max-age=5")]);
+}
+
+#[test]
+fn what_an_upstream_says_of_its_host_stays_behind() {
+    let list = [
+        ("strict-transport-security", "max-age=1"),
+        ("clear-site-data", "\"*\""),
+        ("service-worker-allowed", "/"),
+        ("set-cookie", "a=1"),
+        ("etag", "1"),
+    ];
+    let mut upstream = upstream("https://a.example");
+    for (passes, expected) in [(false, vec!["etag"]), (true, vec!["set-cookie", "etag"])] {
+        upstream.pass_credentials = passes;
+        let found = upstream.response_headers("https://a.example/x", "https://orrery.example", headers(&list));
+        let names: Vec<_> = texts(&found).iter().map(|(name, _)| *name).collect();
+        assert_eq!(names, expected);
+        let sent = upstream.outbound_headers(&headers(&[("cookie", "a=1")]), &Forwarded::default());
+        assert_eq!(texts(&sent).contains(&("cookie", "a=1")), passes);
+    }
+}
+
+#[test]
+fn schemes_of_connections_stay_behind() {
+    let mut upstream = upstream("https://a.example");
+    for (value, expected) in [
+        ("Basic realm=\"a, Negotiate\"", Some("Basic realm=\"a, Negotiate\"")),
+        ("NTLM", None),
+        ("negotiate YII==", None),
+        ("Negotiate, NTLM", None),
+        (
+            "Negotiate, Basic realm=\"a\", charset=\"UTF-8\"",
+            Some("Basic realm=\"a\", charset=\"UTF-8\""),
+        ),
+        (
+            "Digest realm = \"\\\", NTLM\", ntlm=1, nTLM x=1, y=2, Bearer",
+            Some("Digest realm = \"\\\", NTLM\", ntlm=1, Bearer"),
+        ),
+    ] {
+        let list = headers(&[("www-authenticate", value)]);
+        let found = upstream.response_headers("https://a.example/x", "https://orrery.example", list);
+        assert_eq!(texts(&found).first().map(|(_, value)| *value), expected, "{value}");
+    }
+    for (value, right) in [
+        ("Basic bnRsbQ==", true),
+        ("Bearer negotiate", true),
+        ("Digest username=\"ntlm\", realm=\"a\"", true),
+        ("NTLM TlRMTVNTUAAB", false),
+        ("  negotiate YII=", false),
+        ("Negotiate", false),
+    ] {
+        let list = headers(&[("authorization", value)]);
+        upstream.pass_credentials = true;
+        let found = upstream.check_credentials(list.iter().map(|(_, value)| value));
+        assert_eq!(
+            found.map_err(|error| error.code),
+            right.then_some(()).ok_or(Code::BadRequest),
+            "{value}"
+        );
+        upstream.pass_credentials = false;
+        upstream.check_credentials(list.iter().map(|(_, value)| value)).unwrap();
+    }
+}
+
+#[test]
+fn answers_are_kept_out_of_shared_caches() {
+    for (given, expected) in [
+        (vec![], "private"),
+        (vec!["max-age=60"], "private, max-age=60"),
+        (vec!["public, max-age=60", "s-maxage=9"], "private, max-age=60"),
+        (vec!["private=\"a, b\", no-cache"], "private, no-cache"),
+        (vec!["no-cache, No-Store"], "no-cache, No-Store"),
+        (vec!["x=\"no-store, no-store\""], "private, x=\"no-store, no-store\""),
+    ] {
+        let mut list: Vec<_> = given.iter().map(|value| ("cache-control", *value)).collect();
+        list.extend([("cdn-cache-control", "public"), ("surrogate-control", "max-age=60")]);
+        let mut found = headers(&list);
+        keep_private(&mut found);
+        assert_eq!(texts(&found), [(header::CACHE_CONTROL.as_str(), expected)], "{given:?}");
+    }
 }
 
 #[test]

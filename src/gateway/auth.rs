@@ -59,11 +59,25 @@ pub async fn caller(engine: &Engine, request: &HttpRequest) -> Result<Caller> {
 
 /// As [`caller`], with the token at hand.
 pub(super) async fn caller_of(engine: &Engine, request: &HttpRequest, token: &str) -> Result<Caller> {
-    // What no header text can hold is no company's id either.
-    let company_id = request.headers().get(COMPANY_ID);
-    let company_id = company_id.map(|value| value.to_str().unwrap_or_default().trim());
+    let company_id = company_id(request)?;
     let identity = engine.access().identity();
     identity.authenticate(token, company_id, RequestId::of(request)).await
+}
+
+/// The tenant that a request names. Of two, somebody behind this gateway might take the other.
+fn company_id(request: &HttpRequest) -> Result<Option<&str>> {
+    let mut values = request.headers().get_all(COMPANY_ID);
+    let first = values.next();
+    if values.next().is_some() {
+        return Err(Error::new(
+            Code::BadRequest,
+            format!(
+                "The header {COMPANY_ID} is given more than once. Send it with the id of one tenant, or leave it out."
+            ),
+        ));
+    }
+    // What no header text can hold is no company's id either.
+    Ok(first.map(|value| value.to_str().unwrap_or_default().trim()))
 }
 
 pub(super) fn bearer(request: &HttpRequest) -> Result<&str> {

@@ -23,7 +23,7 @@ use crate::{
     engine::{
         Engine,
         caller::Caller,
-        upstreams::{self, Forwarded, Headers, TOKEN, Upstream},
+        upstreams::{self, Forwarded, Headers, Record, TOKEN, Upstream},
     },
     error::{Code, Error, Result},
     http::{self, Step, StreamBody, StreamError, StreamRequest, StreamResponse},
@@ -61,7 +61,10 @@ async fn admit<B: MessageBody + 'static>(
     let Some(engine) = request.app_data::<web::Data<Engine>>().cloned() else {
         return Err(Error::internal("the engine is not in the app's data").into());
     };
-    match admitted(&engine, request.request()).await {
+    let Some(upstream) = request.app_data::<web::Data<Upstream>>().cloned() else {
+        return Err(Error::internal("the upstream is not in the app's data").into());
+    };
+    match admitted(&engine, &upstream, request.request()).await {
         Ok(caller) => {
             request.extensions_mut().insert(caller);
             Ok(next.call(request).await?.map_into_boxed_body())
@@ -70,7 +73,7 @@ async fn admit<B: MessageBody + 'static>(
     }
 }
 
-async fn admitted(engine: &Engine, request: &HttpRequest) -> Result<Caller> {
+async fn admitted(engine: &Engine, upstream: &Upstream, request: &HttpRequest) -> Result<Caller> {
     let token = match own_token(request)? {
         Some(token) => token,
         None => auth::bearer(request)?,
@@ -79,6 +82,9 @@ async fn admitted(engine: &Engine, request: &HttpRequest) -> Result<Caller> {
     rate::admit(engine, &caller)?;
     caller.require(Right::BackgroundUse)?;
     check(request)?;
+    if request.headers().contains_key(TOKEN) {
+        upstream.check_credentials(request.headers().get_all(header::AUTHORIZATION))?;
+    }
     Ok(caller)
 }
 
@@ -106,10 +112,7 @@ async fn pass_on(
     let started = engine.clock().monotonic();
     let going = engine.metrics().upstreams.going(&upstream.prefix);
     let answered = exchange(&request, payload.into_inner(), &caller, &engine, &upstream, going).await;
-    let status = match &answered {
-        Ok(response) => response.status(),
-        Err(error) => super::problem::status_of(error.code),
-    };
+    let status = status_of(&answered);
     let seconds = engine.clock().monotonic().saturating_sub(started).as_secs_f64();
     engine
         .metrics()
@@ -128,11 +131,12 @@ async fn exchange(
 ) -> Result<HttpResponse> {
     let way = way_of(request, &upstream.prefix);
     let url = upstream.url_of(&way.inner)?;
-    let place = upstream.place().await?;
-    let services = engine.services();
-    let client = upstreams::client_of(services, caller.tenant_id, upstream).await?;
+    let client = upstreams::client_of(engine.services(), caller.tenant_id, upstream).await?;
     let refusal = Rc::default();
+    // Before there is a place: small bodies are read here, for as long as their sender takes.
     let body = body_of(request, payload, upstream, &refusal).await?;
+    let place = upstream.place(caller.tenant_id).await?;
+    let record = Record::of(engine, caller, upstream, request.method().as_str(), &way.inner);
     let base_url = links::base_url(engine, request, &way.mount);
     let sent = StreamRequest {
         method: request.method().clone(),
@@ -142,13 +146,25 @@ async fn exchange(
         client,
         timeout_ms: upstream.timeout_ms,
     };
-    let answer = match engine.outbound().stream(sent).await {
-        Ok(answer) => answer,
-        Err(cause) => return Err(failure(&cause, upstream, &refusal)),
+    // With the place: nobody keeps it by not reading the answer.
+    let answered = match engine.outbound().stream_holding(sent, (place, going)).await {
+        Ok(answer) => {
+            let headers = upstream.response_headers(&url, &base_url, answer.headers);
+            respond(request, StreamResponse { headers, ..answer }, upstream)
+        }
+        Err(cause) => Err(failure(&cause, upstream, &refusal)),
     };
-    let headers = upstream.response_headers(&url, &base_url, answer.headers);
-    let answer = StreamResponse { headers, ..answer };
-    respond(request, answer, upstream, (place, going))
+    if let Some(record) = record {
+        record.answered(status_of(&answered).as_u16()).await;
+    }
+    answered
+}
+
+fn status_of(answered: &Result<HttpResponse>) -> StatusCode {
+    match answered {
+        Ok(response) => response.status(),
+        Err(error) => super::problem::status_of(error.code),
+    }
 }
 
 fn check(request: &HttpRequest) -> Result<()> {
@@ -294,14 +310,13 @@ fn failure(cause: &http::Error, upstream: &Upstream, refusal: &Refusal) -> Error
     upstream.failure(cause, upstream.timeout_ms)
 }
 
-/// The answer as it is; `held` is given back at the end of its body.
-fn respond<T: 'static>(
-    request: &HttpRequest,
-    answer: StreamResponse,
-    upstream: &Upstream,
-    held: T,
-) -> Result<HttpResponse> {
-    let StreamResponse { status, headers, body } = answer;
+/// The answer as it is.
+fn respond(request: &HttpRequest, answer: StreamResponse, upstream: &Upstream) -> Result<HttpResponse> {
+    let StreamResponse {
+        status,
+        mut headers,
+        body,
+    } = answer;
     let status = StatusCode::from_u16(status)
         .ok()
         .filter(|status| !status.is_informational());
@@ -314,7 +329,6 @@ fn respond<T: 'static>(
     let has_none = matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
     let prefix = upstream.prefix.clone();
     let body = body.then(move |chunk| {
-        let _held = &held;
         if let Err(cause) = &chunk {
             tracing::warn!(upstream = %prefix, %cause, "the answer of an upstream was cut off");
         }
@@ -336,17 +350,15 @@ fn respond<T: 'static>(
         Some(length) => sized(length, body),
         None => BoxBody::new(BodyStream::new(body)),
     };
+    if request.headers().contains_key(TOKEN) {
+        upstreams::keep_private(&mut headers);
+    }
     let mut response = HttpResponse::with_body(status, body);
     for (name, value) in headers {
         // The server writes it for every body but this one.
         if name != header::CONTENT_LENGTH || status == StatusCode::NOT_MODIFIED {
             response.headers_mut().append(name, value);
         }
-    }
-    // Caches that share answers know from Authorization that they must not; this header tells them nothing.
-    if request.headers().contains_key(TOKEN) && !response.headers().contains_key(header::CACHE_CONTROL) {
-        let private = header::HeaderValue::from_static("private");
-        response.headers_mut().insert(header::CACHE_CONTROL, private);
     }
     response.extensions_mut().insert(outer::AsItIs);
     Ok(response)

@@ -15,6 +15,7 @@ mod message;
 mod opened;
 mod outbound;
 mod pool;
+mod pump;
 mod redact;
 mod redirect;
 mod secret;

@@ -3,7 +3,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
-use std::future::{Pending, pending};
+use std::future::pending;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -12,8 +12,7 @@ use std::time::Duration;
 
 use actix_http::header::{HeaderName, HeaderValue};
 use bytes::{Bytes, BytesMut};
-use futures_util::stream::{LocalBoxStream, Stream, StreamExt, unfold};
-use tokio::time::Timeout;
+use futures_util::stream::{LocalBoxStream, Stream, StreamExt};
 use url::Url;
 
 use super::auth::{Auth, ClientCredentials};
@@ -23,6 +22,7 @@ use super::exchange::{Hop, HopBody, Stage, open};
 use super::headers::{self, Header};
 use super::opened::Opened;
 use super::outbound::{Outbound, Shared, parse_url, too_slow};
+use super::pump::pumped;
 use super::redact::{redacted, secrets_of};
 use super::sign::Credential;
 use super::token::{Token, with_token};
@@ -71,8 +71,8 @@ pub struct StreamResponse {
     pub status: u16,
     /// Headers in order. Secrets of the client that the upstream echoes in them are replaced by `[redacted]`.
     pub headers: Vec<(HeaderName, HeaderValue)>,
-    /// The body as it comes, not decompressed. A body that ends before its time ends with an error. Dropped before its
-    /// end, it closes the connection.
+    /// The body as it comes, not decompressed. A body that ends before its time ends with an error, also where the time was
+    /// up before it was read. Dropped before its end, it closes the connection.
     pub body: LocalBoxStream<'static, Result<Bytes, Error>>,
 }
 
@@ -84,6 +84,15 @@ impl Outbound {
     /// # Errors
     /// [`Error`] says at which step it failed: step `body` if the body of the request did not come to its end.
     pub async fn stream(&self, request: StreamRequest) -> Result<StreamResponse, Error> {
+        self.stream_holding(request, ()).await
+    }
+
+    /// As [`Outbound::stream`]. `held` is dropped with the connection: when it failed, at the end of the body, when the body
+    /// is dropped, and when the deadline has passed, whether or not anybody reads the body.
+    ///
+    /// # Errors
+    /// As [`Outbound::stream`].
+    pub async fn stream_holding<T: 'static>(&self, request: StreamRequest, held: T) -> Result<StreamResponse, Error> {
         let shared = &self.shared;
         let started = shared.clock.monotonic();
         let timeout_ms = shared.settings.timeout_ms(request.timeout_ms);
@@ -108,13 +117,10 @@ impl Outbound {
         Ok(StreamResponse {
             status: opened.status(),
             headers,
-            body: body_of(opened, permit, deadline, timeout_ms),
+            body: pumped(opened, (permit, held), deadline, timeout_ms),
         })
     }
 }
-
-/// Ends when the time is up.
-type Deadline = Pin<Box<Timeout<Pending<()>>>>;
 
 /// What is sent, once or twice.
 struct Sending {
@@ -238,27 +244,6 @@ fn without(value: &HeaderValue, secrets: &[String]) -> HeaderValue {
         return value.clone();
     };
     HeaderValue::from_str(&redacted(text.to_owned(), secrets)).unwrap_or_else(|_| HeaderValue::from_static(""))
-}
-
-/// The body with what it holds until its end.
-fn body_of(
-    opened: Opened,
-    permit: Permit,
-    deadline: Deadline,
-    timeout_ms: u64,
-) -> LocalBoxStream<'static, Result<Bytes, Error>> {
-    let next = move |state: Option<(Opened, Permit, Deadline)>| async move {
-        let (mut opened, permit, mut deadline) = state?;
-        let chunk = tokio::select! {
-            biased;
-            _ = &mut deadline => Err(too_slow(timeout_ms, Stage::Body)),
-            chunk = opened.next() => chunk?,
-        };
-        // After an error nothing follows, and the connection is closed.
-        let rest = chunk.is_ok().then_some((opened, permit, deadline));
-        Some((chunk, rest))
-    };
-    unfold(Some((opened, permit, deadline)), next).boxed_local()
 }
 
 /// The body of the request on its way through, which says for the deadline's message whom it waits for.

@@ -27,7 +27,7 @@ pub struct Upstream {
     /// Id or name of a client of the caller's tenant, whose credentials and budget are used.
     #[serde(default)]
     pub client: Option<String>,
-    /// Passes the caller's `Authorization` on; our token is then expected in `X-Orrery-Token`.
+    /// Passes the caller's `Authorization` and cookies on, and cookies back; our token is then expected in `X-Orrery-Token`.
     #[serde(default)]
     pub pass_credentials: bool,
     /// Deadline of a request that is passed on at once, over both bodies, milliseconds.
@@ -42,7 +42,7 @@ pub struct Upstream {
     /// Whether an answer 202 with a location is followed to its end, in the background.
     #[serde(default)]
     pub follow_accepted: bool,
-    /// Requests at the same time.
+    /// Requests at the same time; one tenant has at most half of them.
     #[serde(default)]
     pub at_once_max: Option<usize>,
     /// Largest body of a request that is passed on at once, bytes.

@@ -240,3 +240,26 @@ async fn a_client_that_goes_away_closes_the_connection_of_the_upstream() {
         upstream.wait_for_closed(closed + 1).await;
     }
 }
+
+/// The server asks for more of an answer only when its client takes it, so the deadline must not depend on that.
+#[actix_rt::test]
+async fn a_client_that_does_not_read_holds_nothing_beyond_the_deadline() {
+    for announced in [true, false] {
+        let upstream = Upstream::start();
+        let bytes = 1 << 40;
+        upstream.on("/api/endless", Behaviour::Endless { bytes, announced });
+        upstream.on("/api/echo", Behaviour::Echo);
+        let settings = json!({"timeout_ms": 1_500, "at_once_max": 1, "client": "shop"});
+        let engine = engine(&upstream, settings).await;
+        let client = json!({"name": "shop", "auth": {"kind": "none"}, "limits": {"concurrent": 1}});
+        engine.api.post("/api/v1/clients", &client).await.expect(201);
+        let mut raw = ask(&engine, "GET /shop/endless", &[]).await;
+        upstream.wait_for_closed(1).await;
+        // The place is free, and so is that of the client's budget.
+        engine.api.get("/shop/echo").await.expect(200);
+        let head = raw.head().await;
+        let mut received = 0;
+        let whole = raw.body(&head, |bytes| received += bytes.len()).await;
+        assert!(!whole && received > 0, "{announced}: {received}");
+    }
+}

@@ -98,6 +98,74 @@ async fn authorization_goes_along_only_where_it_is_the_upstreams() {
     assert!(!format!("{seen:?}").contains(&ours));
 }
 
+fn respond(headers: &[(&str, &str)]) -> Behaviour {
+    let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+    Behaviour::Respond {
+        status: 200,
+        headers: headers.iter().map(own).collect(),
+        body: b"{}".to_vec(),
+    }
+}
+
+/// Connections to upstreams are everybody's.
+#[actix_rt::test]
+async fn credentials_of_a_connection_do_not_pass() {
+    let upstream = Upstream::start();
+    let challenges = [
+        ("www-authenticate", "Negotiate"),
+        ("www-authenticate", "NTLM, Basic realm=\"a\""),
+    ];
+    upstream.on("/api/x", respond(&challenges));
+    let passing = entry("/shop", &upstream.url("/api"), json!({"pass_credentials": true}));
+    let engine = engine_with(vec![passing]).await;
+    let (_, ours) = engine.api.headers()[0].clone();
+    let ours = Api::anonymous(engine.api.address).with("x-orrery-token", &ours);
+    for scheme in ["NTLM TlRMTVNTUAAB", "negotiate YII=", "Negotiate"] {
+        let theirs = ours.with("authorization", scheme);
+        let reply = theirs.get("/shop/x").await.expect(400);
+        assert!(reply.json["detail"].as_str().unwrap().contains("NTLM"), "{reply:?}");
+        let later = theirs.ask("GET", "/shop/x").header("erp-api-background", "none");
+        later.send().await.expect(400);
+    }
+    assert!(upstream.requests().is_empty());
+    let reply = ours
+        .with("authorization", "Basic dTpw")
+        .get("/shop/x")
+        .await
+        .expect(200);
+    let challenges = reply.headers.iter().filter(|(name, _)| name == "www-authenticate");
+    let challenges: Vec<_> = challenges.map(|(_, value)| value.as_str()).collect();
+    assert_eq!(challenges, ["Basic realm=\"a\""]);
+}
+
+#[actix_rt::test]
+async fn cookies_and_caches_are_the_callers_own() {
+    let upstream = Upstream::start();
+    let shared = [
+        ("set-cookie", "a=1"),
+        ("set-cookie", "b=2"),
+        ("cache-control", "public, max-age=60"),
+    ];
+    upstream.on("/api/x", respond(&shared));
+    upstream.on("/api/never", respond(&[("cache-control", "no-store")]));
+    let passing = entry("/shop", &upstream.url("/api"), json!({"pass_credentials": true}));
+    let engine = engine_with(vec![passing, entry("/plain", &upstream.url("/api"), json!({}))]).await;
+    let (_, ours) = engine.api.headers()[0].clone();
+    let ours = Api::anonymous(engine.api.address)
+        .with("x-orrery-token", &ours)
+        .with("cookie", "c=3");
+    for (path, passes) in [("/shop/x", true), ("/plain/x", false)] {
+        let reply = ours.get(path).await.expect(200);
+        let cookies = reply.headers.iter().filter(|(name, _)| name == "set-cookie");
+        assert_eq!(cookies.count(), if passes { 2 } else { 0 }, "{path}");
+        assert_eq!(reply.header("cache-control"), Some("private, max-age=60"), "{path}");
+        let seen = upstream.requests().pop().unwrap();
+        assert_eq!(seen.header("cookie"), passes.then_some("c=3"), "{path}");
+    }
+    let reply = ours.get("/shop/never").await.expect(200);
+    assert_eq!(reply.header("cache-control"), Some("no-store"));
+}
+
 #[actix_rt::test]
 async fn each_tenant_has_its_own_client() {
     let upstream = Upstream::start();

@@ -87,6 +87,42 @@ async fn more_at_once_than_allowed_are_asked_to_come_again() {
     assert_eq!(upstream.requests_to("/api/quick").len(), 1);
 }
 
+#[actix_rt::test]
+async fn one_tenant_cannot_keep_others_out() {
+    let upstream = Upstream::start();
+    upstream.on("/api/slow", Behaviour::Gated(Box::new(Behaviour::Json(json!(1)))));
+    upstream.on("/api/quick", Behaviour::Json(json!(2)));
+    let engine = engine(&upstream, json!({"at_once_max": 2})).await;
+    let tenant = json!({"companyId": "two", "name": "Two"});
+    engine.api.post("/api/v1/tenants", &tenant).await.expect(201);
+    let slow = engine.api.get("/shop/slow");
+    let others = async {
+        upstream.wait_for("/api/slow", 1).await;
+        let refused = engine.api.get("/shop/quick").await.expect(503);
+        let detail = refused.json["detail"].as_str().unwrap();
+        assert!(
+            detail.contains("tenant has 1 requests") && detail.contains("limit 2"),
+            "{detail}"
+        );
+        assert_eq!(refused.header("retry-after"), Some("1"));
+        engine.api.in_tenant("two").get("/shop/quick").await.expect(200);
+        upstream.open_gate();
+    };
+    let (slow, ()) = futures_util::join!(slow, others);
+    assert_eq!(slow.expect(200).json, 1);
+}
+
+/// A body that does not come holds nothing that others need.
+#[actix_rt::test]
+async fn small_bodies_are_read_before_there_is_a_place() {
+    let upstream = Upstream::start();
+    upstream.on("/api/quick", Behaviour::Json(json!(2)));
+    let engine = engine(&upstream, json!({"at_once_max": 1})).await;
+    let stalled = ask(&engine, "POST /shop/quick", &[("content-length", "10")]).await;
+    engine.api.get("/shop/quick").await.expect(200);
+    drop(stalled);
+}
+
 #[test]
 fn check_says_where_upstreams_lead() {
     let directory = tempfile::tempdir().unwrap();
