@@ -1,9 +1,10 @@
 //! What every run needs: clock, store, scripts, outbound client, events, caches, permits. One per engine, shared by all.
 
 use std::{
+    net::SocketAddr,
     num::NonZeroUsize,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
 };
@@ -79,6 +80,8 @@ pub struct Services {
     pub tests: Semaphore,
     /// Listeners of the event stream at the same time.
     pub event_streams: Arc<Semaphore>,
+    /// Where our own server answers, once that is known; in a host app's server it never is.
+    pub address: OnceLock<SocketAddr>,
     definitions: Mutex<LruCache<CallApiId, Arc<PreparedCall>>>,
     draining: AtomicBool,
     running: AtomicUsize,
@@ -108,6 +111,8 @@ pub struct Parts {
     pub access: Access,
     /// Epoch of the shard lease.
     pub epoch: i64,
+    /// Where our own server will answer, if that is known by now.
+    pub address: Option<SocketAddr>,
 }
 
 impl Services {
@@ -126,6 +131,7 @@ impl Services {
             outbound,
             access,
             epoch,
+            address,
         } = parts;
         Ok(Self {
             node_id,
@@ -147,6 +153,7 @@ impl Services {
             events: Events::default(),
             metrics: Metrics::new().map_err(Error::internal)?,
             epoch,
+            address: address.map(OnceLock::from).unwrap_or_default(),
             definitions: Mutex::new(LruCache::new(DEFINITIONS_MAX)),
             draining: AtomicBool::new(false),
             running: AtomicUsize::new(0),

@@ -93,7 +93,7 @@ impl Server {
         let address = listener.local_addr()?;
         // Links in answers name the port that was really chosen.
         settings.server.port = address.port();
-        let engine = Engine::start(settings).await?;
+        let engine = Engine::builder(settings).address(address).start().await?;
         let server = gateway::serve(&engine, listener)?;
         let handle = server.handle();
         actix_rt::spawn(server);

@@ -96,6 +96,7 @@ impl Engine {
             settings,
             clock: Clock::system(),
             script_worker: None::<PathBuf>,
+            address: None,
         }
     }
 

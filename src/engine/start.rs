@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    net::SocketAddr,
     path::PathBuf,
     sync::{Arc, Mutex},
     time::Duration,
@@ -40,6 +41,7 @@ pub struct Builder {
     pub(super) settings: Settings,
     pub(super) clock: Clock,
     pub(super) script_worker: Option<PathBuf>,
+    pub(super) address: Option<SocketAddr>,
 }
 
 impl Builder {
@@ -57,6 +59,14 @@ impl Builder {
         self
     }
 
+    /// The address at which `gateway::serve` will answer: known here, it is in the notifications of the very first moment,
+    /// too.
+    #[must_use]
+    pub fn address(mut self, address: SocketAddr) -> Self {
+        self.address = Some(address);
+        self
+    }
+
     /// See [`Engine::start`].
     ///
     /// # Errors
@@ -66,6 +76,7 @@ impl Builder {
             settings,
             clock,
             script_worker,
+            address,
         } = self;
         settings.validate().map_err(operator)?;
         let store = Store::open(&settings.database, clock.clone()).await.map_err(operator)?;
@@ -90,6 +101,7 @@ impl Builder {
             outbound,
             access: access.clone(),
             epoch,
+            address,
         };
         let services = Arc::new(Services::new(parts)?);
         let (system, registry) = start_actors(&services).await?;

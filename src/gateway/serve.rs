@@ -31,13 +31,18 @@ pub fn listen(engine: &Engine) -> Result<TcpListener> {
     })
 }
 
-/// Serves the gateway on a listener. The server takes no signals: whoever awaits it decides when it ends, through its handle.
+/// Serves the gateway on a listener, whose address is from now on that of the engine. The server takes no signals: whoever
+/// awaits it decides when it ends, through its handle.
 ///
 /// # Errors
 /// The listener cannot be used.
 pub fn serve(engine: &Engine, listener: TcpListener) -> Result<Server> {
     let settings = engine.settings().server.clone();
     let timeout = Duration::from_millis(settings.request_timeout_ms);
+    if let Ok(address) = listener.local_addr() {
+        // Of several servers the first is where the engine is.
+        let _ = engine.services().address.set(address);
+    }
     let engine = engine.clone();
     let server = HttpServer::new(move || {
         let scope = web::scope("")

@@ -24,7 +24,8 @@ const VERSION: u8 = 1;
 pub struct Envelope {
     /// Names in lower case, values as they came; without `erp-api-background`.
     pub headers: Vec<(String, Vec<u8>)>,
-    /// `scheme://host[:port]` under which the caller reached us: the begin of links in notifications.
+    /// `scheme://host[:port]` under which the caller says to have reached us, and the path under which we are mounted: the
+    /// begin of links for him alone.
     pub base_url: String,
     /// Address of the caller.
     pub client_ip: Option<String>,

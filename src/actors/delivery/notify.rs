@@ -1,7 +1,10 @@
 //! The notifications that an ended background request asks for, and where they stand.
 
+use std::net::SocketAddr;
+
 use jiff::Timestamp;
 use serde::Serialize;
+use url::Url;
 
 use crate::{
     actors::services::Services,
@@ -31,7 +34,7 @@ pub struct Ended<'a> {
     pub status: Status,
     /// HTTP status of its answer; 0 without one.
     pub status_code: u16,
-    /// Scheme, host and port that links begin with.
+    /// Where links began for who sent or cancelled it: partly in his own words, see [`links_begin`].
     pub base_url: &'a str,
     /// Whether there is content to fetch.
     pub has_response: bool,
@@ -91,7 +94,9 @@ pub async fn deliveries_for(services: &Services, ended: &Ended<'_>) -> Result<Ve
         }
         url => vec![(None, url.to_owned())],
     };
-    let state_location = format!("{}/api/v1/background/{}", ended.base_url, ended.background_id);
+    let public_url = &services.settings.server.public_url;
+    let links_begin = links_begin(public_url, services.address.get(), ended.base_url);
+    let state_location = format!("{links_begin}/api/v1/background/{}", ended.background_id);
     let payload = Payload {
         id: ended.background_id,
         reference: ended.reference,
@@ -115,6 +120,23 @@ pub async fn deliveries_for(services: &Services, ended: &Ended<'_>) -> Result<Ve
         next_at: now,
     });
     Ok(new.collect())
+}
+
+/// Where links in notifications begin: `server.public_url`, else the address at which our own server answers. Where neither is
+/// known, or it answers at all addresses, the link is a path.
+///
+/// Never with the host that the sender of the request named: the notification is signed by us, so its receiver believes it.
+/// Of `base_url` only the path is taken, under which a host app has mounted us.
+fn links_begin(public_url: &str, address: Option<&SocketAddr>, base_url: &str) -> String {
+    let public_url = public_url.trim_end_matches('/');
+    if !public_url.is_empty() {
+        return public_url.to_owned();
+    }
+    if let Some(address) = address.filter(|address| !address.ip().is_unspecified()) {
+        return format!("http://{address}");
+    }
+    let mount = Url::parse(base_url).map(|url| url.path().trim_end_matches('/').to_owned());
+    mount.unwrap_or_default()
 }
 
 /// Where the notification of a background request stands; none if nobody is told.
@@ -141,4 +163,39 @@ pub async fn of_background(store: &Store, tenant_id: TenantId, id: BackgroundId)
         delivered_at: delivery.ended_at.filter(|_| delivery.state == State::Delivered),
         delivery_ids,
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_do_not_begin_with_what_a_caller_wrote() {
+        let at = |text: &str| Some(text.parse::<SocketAddr>().unwrap());
+        let (own, all) = (at("192.0.2.1:8080"), at("0.0.0.0:8080"));
+        for (public_url, address, base_url, expected) in [
+            (
+                "https://orrery.example/",
+                own,
+                "http://evil.example",
+                "https://orrery.example",
+            ),
+            (
+                "https://a.example/b/",
+                None,
+                "http://evil.example/x",
+                "https://a.example/b",
+            ),
+            ("", own, "http://evil.example", "http://192.0.2.1:8080"),
+            ("", at("[::1]:80"), "http://evil.example", "http://[::1]:80"),
+            ("", all, "http://evil.example", ""),
+            ("", at("[::]:80"), "http://evil.example:7/", ""),
+            ("", None, "http://evil.example", ""),
+            ("", None, "https://evil.example/host/orrery", "/host/orrery"),
+            ("", None, "", ""),
+        ] {
+            let begin = links_begin(public_url, address.as_ref(), base_url);
+            assert_eq!(begin, expected, "{public_url} {address:?} {base_url}");
+        }
+    }
 }

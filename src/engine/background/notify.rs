@@ -15,7 +15,7 @@ pub(super) async fn is_subscribed(engine: &Engine, tenant_id: TenantId) -> Resul
     Ok(enabled.any(|target| target.events.iter().any(|event| event == BACKGROUND_FINISHED)))
 }
 
-/// The notifications of a request that is cancelled; `base_url` is where their links begin.
+/// The notifications of a request that is cancelled; `base_url` is where links began for who cancels it.
 pub(super) async fn of_cancelled(engine: &Engine, row: &BackgroundRow, base_url: &str) -> Result<Vec<NewDelivery>> {
     let ended = Ended {
         tenant_id: row.tenant_id,

@@ -1,4 +1,5 @@
-//! Where we are for a caller: the begin of links in answers and notifications, and where a request was meant to go.
+//! Where we are for a caller: the begin of links in answers to him, and where a request was meant to go. Links in notifications,
+//! which others read, are made in `actors/delivery/notify.rs`.
 
 use actix_web::{
     HttpRequest,
@@ -62,8 +63,8 @@ pub(in crate::gateway) fn scheme(request: &HttpRequest) -> &'static str {
     if request.app_config().secure() { "https" } else { "http" }
 }
 
-/// Where links begin: `server.public_url`, else what the caller itself wrote. What a proxy says about that is not believed,
-/// because anybody can say it.
+/// Where links in an answer to this caller begin: `server.public_url`, else what the caller itself wrote, which is not to be
+/// shown to anybody else. What a proxy says about that is not believed, because anybody can say it.
 pub(in crate::gateway) fn base_url(engine: &Engine, request: &HttpRequest, mount: &str) -> String {
     let public_url = engine.settings().server.public_url.trim_end_matches('/');
     if !public_url.is_empty() {

@@ -74,3 +74,34 @@ async fn a_cancel_is_told_like_every_end() {
     );
     assert!(notification["deliveredAt"].is_string() && notification.get("nextAt").is_none());
 }
+
+#[tokio::test]
+async fn links_in_notifications_do_not_have_the_host_of_a_caller() {
+    let receiver = Upstream::start();
+    receiver.status("/hook", 204, "");
+    let test = TestEngine::start().await;
+    let made = Made::of(&test).await;
+    let told = |number: usize| {
+        let receiver = &receiver;
+        async move {
+            receiver.wait_for("/hook", number).await;
+            let request = &receiver.requests_to("/hook")[number - 1];
+            serde_json::from_slice::<serde_json::Value>(&request.body).unwrap()
+        }
+    };
+    // The authority of the request line is what a client says of where it is going, as the header Host is.
+    let ask = test.api.ask("GET", "http://evil.example/api/v1/me");
+    let reply = ask.header(HEADER, &receiver.url("/hook")).send().await.expect(202);
+    let own = reply.header("location").unwrap();
+    assert!(own.starts_with("http://evil.example/api/v1/background/"), "{own}");
+    let state = format!("http://{}/api/v1/background/{}", test.api.address, reply.id());
+    let end = told(1).await;
+    assert_eq!(end["stateLocation"], state, "{end}");
+    assert_eq!(end["contentLocation"], format!("{state}/content"), "{end}");
+    let id = made.queued_for(&receiver.url("/hook")).await;
+    let path = format!("http://evil.example/api/v1/background/{id}");
+    test.api.delete(&path).await.expect(204);
+    let end = told(2).await;
+    let state = format!("http://{}/api/v1/background/{id}", test.api.address);
+    assert_eq!(end["stateLocation"], state, "{end}");
+}

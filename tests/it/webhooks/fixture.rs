@@ -61,6 +61,7 @@ impl Hooks {
         url.clone_into(&mut start.settings.database.url);
         start.settings.egress.allow = receivers.iter().map(|receiver| receiver.address()).collect();
         start.clock = clock;
+        start.settings.server.public_url = "https://orrery.example/".to_owned();
         change(&mut start.settings);
         let test = start.start().await;
         let me = test.api.get("/api/v1/me").await.expect(200);
@@ -94,7 +95,7 @@ impl Hooks {
             reference: Some("order 42"),
             status: Status::Finished,
             status_code: 200,
-            base_url: "https://orrery.example",
+            base_url: "http://evil.example",
             has_response: true,
         };
         let made = deliveries_for(self.engine.services(), &ended).await.unwrap();
