@@ -1,7 +1,8 @@
 //! Background requests as a service: taking them ([`Intake`]), and showing and cancelling what was taken.
 //!
-//! Who sees one: the user who sent it, and administrators of its tenant, which are those who have `users.manage` there. For
-//! everybody else it does not exist. A token that is cut to other rights makes nobody an administrator.
+//! Who sees one: the user who sent it, signed in; the API token that it was sent with, which sees nothing else, because it may
+//! do less than its user; and administrators of its tenant, signed in, which are those who have `users.manage` there. For
+//! everybody else it does not exist. What an administrator of all tenants was answered is only for such.
 
 use std::collections::BTreeMap;
 
@@ -102,7 +103,8 @@ impl Engine {
 }
 
 impl Background<'_> {
-    /// The caller's own operations, newest first; of a caller without a user, those of the tenant.
+    /// The caller's own operations, newest first; of an API token, what was sent with it; of a caller without a user, those of
+    /// the tenant.
     ///
     /// # Errors
     /// `forbidden` without `background.use`; `bad_request` for a foreign cursor.
@@ -116,6 +118,7 @@ impl Background<'_> {
         caller.require(Right::BackgroundUse)?;
         let filter = BackgroundFilter {
             user: caller.user_id,
+            token: caller.token_id.filter(|_| caller.is_part),
             status,
             from,
         };
@@ -124,7 +127,8 @@ impl Background<'_> {
         found.try_map(shown)
     }
 
-    /// One operation, and where its notification stands once it has ended.
+    /// One operation, and where its notification stands once it has ended. Headers of an answer that this caller may not see
+    /// are left out.
     ///
     /// # Errors
     /// `forbidden` without `background.use`; `not_found`, also for what is somebody else's; `gone` once it is no longer kept.
@@ -134,15 +138,27 @@ impl Background<'_> {
             true => None,
             false => of_background(self.engine.store(), row.tenant_id, id).await?,
         };
-        Ok((shown(row)?, notification))
+        let may_see_answer = self.may_see_answer(caller, &row).await?;
+        let mut operation = shown(row)?;
+        if !may_see_answer {
+            operation.response_headers = None;
+        }
+        Ok((operation, notification))
     }
 
     /// The body of an answer; none if the operation ended without one.
     ///
     /// # Errors
-    /// As [`Background::get`]; `wrong_state` while it has not ended.
+    /// As [`Background::get`]; `forbidden` for an answer that is only for administrators of all tenants; `wrong_state` while
+    /// it has not ended.
     pub async fn content(&self, caller: &Caller, id: BackgroundId) -> Result<Option<Content>> {
         let row = self.kept(caller, id).await?;
+        if !self.may_see_answer(caller, &row).await? {
+            let text = format!(
+                "The background request {id} was sent by an administrator of all tenants: only such administrators see its content."
+            );
+            return Err(Error::new(Code::Forbidden, text));
+        }
         if !row.status.is_end() {
             let text = format!(
                 "The background request {id} is {}: there is content once it has ended.",
@@ -177,7 +193,7 @@ impl Background<'_> {
         }))
     }
 
-    /// Cancels what is queued, and stops waiting for what runs. `base_url` is where links in its notification begin.
+    /// Cancels what is queued, and stops waiting for what runs. `base_url` is where links begin for this caller; see `Ended`.
     ///
     /// # Errors
     /// As [`Background::get`]; `wrong_state` once it has ended.
@@ -185,7 +201,7 @@ impl Background<'_> {
         let row = self.kept(caller, id).await?;
         let services = self.engine.services();
         let now = services.clock.now();
-        let is_own = caller.user_id.is_some() && row.user_id == caller.user_id;
+        let is_own = is_own(caller, &row);
         let audit = caller.audit(
             "background.cancel",
             "background",
@@ -228,8 +244,11 @@ impl Background<'_> {
         let unknown = || Error::not_found("background request", id);
         let found = self.engine.store().background(caller.tenant_id, id).await?;
         let row = found.ok_or_else(unknown)?;
-        let is_own = caller.user_id.is_some() && row.user_id == caller.user_id;
-        if !is_own && !caller.rights.contains(Right::UsersManage) {
+        let is_visible = match caller.is_part {
+            true => is_own(caller, &row) && row.token_id == caller.token_id,
+            false => is_own(caller, &row) || caller.rights.contains(Right::UsersManage),
+        };
+        if !is_visible {
             return Err(unknown());
         }
         match self.age(&row) {
@@ -237,6 +256,19 @@ impl Background<'_> {
             Age::Gone => Err(gone(id)),
             Age::Forgotten => Err(unknown()),
         }
+    }
+
+    /// Whether somebody who sees a request sees its answer too: it may tell of other tenants what its sender may know.
+    async fn may_see_answer(&self, caller: &Caller, row: &BackgroundRow) -> Result<bool> {
+        if caller.all_tenants || is_own(caller, row) {
+            return Ok(true);
+        }
+        // A program that is its own user has every right.
+        let Some(user_id) = row.user_id else {
+            return Ok(false);
+        };
+        let sender = self.engine.access().identity().reach(user_id).await?;
+        Ok(sender.as_ref().as_ref().is_some_and(|sender| !sender.administrator))
     }
 
     /// By the clock, whether or not the purge has come by.
@@ -252,6 +284,10 @@ impl Background<'_> {
             _ => Age::Kept,
         }
     }
+}
+
+fn is_own(caller: &Caller, row: &BackgroundRow) -> bool {
+    caller.user_id.is_some() && row.user_id == caller.user_id
 }
 
 enum Age {

@@ -24,6 +24,8 @@ pub struct Caller {
     pub request_id: Option<String>,
     /// Whether the caller reaches every tenant (administrators, and library users).
     pub all_tenants: bool,
+    /// Whether the token was made for a part of what its user may do: an API token, not a sign-in.
+    pub is_part: bool,
 }
 
 impl Caller {
@@ -37,6 +39,7 @@ impl Caller {
             rights: Rights::all(),
             request_id: None,
             all_tenants: true,
+            is_part: false,
         }
     }
 

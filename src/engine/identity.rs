@@ -161,6 +161,7 @@ impl Identity {
             rights: token.rights.map_or(rights, |only| rights.intersection(only)),
             request_id,
             all_tenants: reach.administrator && token.tenant_id.is_none(),
+            is_part: token.rights.is_some(),
         })
     }
 
@@ -202,6 +203,7 @@ impl Identity {
             rights: only.map_or(rights, |only| rights.intersection(only)),
             request_id: Some(request_id),
             all_tenants: reach.administrator && !one_tenant,
+            is_part: only.is_some(),
         })
     }
 

@@ -208,6 +208,17 @@ mod tests {
         assert!(document["paths"]["/api/v1/users/{id}"]["patch"].is_object());
         let taken = |path: &str| document["paths"][path]["get"]["responses"]["202"].is_object();
         assert!(taken("/api/v1/users") && !taken("/api/v1/events") && !taken("/api/v1/background/{id}"));
+        let can_be_posted = |path: &str| document["paths"][path]["post"]["responses"]["202"].is_object();
+        assert!(can_be_posted("/api/v1/groups") && can_be_posted("/api/v1/webhook-subscriptions/{id}/replay"));
+        assert!(taken("/api/v1/tokens") && taken("/api/v1/webhook-subscriptions"));
+        for shows_a_secret in [
+            "tokens",
+            "webhook-subscriptions",
+            "webhook-subscriptions/{id}/rotate-secret",
+        ] {
+            assert!(!can_be_posted(&format!("/api/v1/{shows_a_secret}")), "{shows_a_secret}");
+        }
+        assert!(!taken("/api/v1/webhook-secret") && !can_be_posted("/api/v1/webhook-secret/rotate"));
         assert!(document["components"]["parameters"]["Background"]["name"] == "erp-api-background");
         assert!(document["paths"]["/api/v1/call-apis/{id}/test/response"]["post"].is_object());
     }

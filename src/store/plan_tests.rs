@@ -150,9 +150,14 @@ async fn lists_of_background_requests_read_along_an_index() {
         (Some(Status::Failed), failed, failed),
         (Some(Status::Cancelled), failed, failed),
     ] {
-        for (user, step) in [(None, everyone), (Some(store.clock().new_id().into()), own)] {
-            let from = None;
-            let filter = BackgroundFilter { user, status, from };
+        let (someone, token) = (Some(store.clock().new_id().into()), Some(store.clock().new_id().into()));
+        for (user, token, step) in [(None, None, everyone), (someone, None, own), (someone, token, own)] {
+            let filter = BackgroundFilter {
+                user,
+                token,
+                status,
+                from: None,
+            };
             expected.push((list::listed(tenant, filter, None, 10).0, step));
         }
     }

@@ -23,7 +23,8 @@ const POLICY: &str = "sandbox; default-src 'none'; frame-ancestors 'none'";
 /// What browsers may show. Everything else they are to save.
 const SHOWN: [&str; 3] = ["application/json", "application/problem+json", "text/plain"];
 
-/// The stored body of the answer, with its media type; 204 where it has none.
+/// The stored body of the answer, with its media type; 204 where it has none. Whoever sees the state sees it, but what an
+/// administrator of all tenants was answered is only for such (403).
 #[utoipa::path(get, path = "/api/v1/background/{id}/content", tag = "background", params(("id" = uuid::Uuid, Path)), responses((status = 200, body = Vec<u8>, content_type = "application/octet-stream"), (status = 204)))]
 pub(in crate::gateway) async fn content(
     caller: Caller,

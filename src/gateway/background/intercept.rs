@@ -25,17 +25,15 @@ use crate::{
     gateway::{dto::background::AcceptedAnswer, headers, idempotency},
 };
 
-/// Own resources whose requests are not taken: with their names below `/api/v1`, and why.
-const DIRECT: [(&str, &str); 2] = [
-    (
-        "background",
-        "Background requests are read and cancelled directly: send this request without the header erp-api-background.",
-    ),
-    (
-        "events",
-        "A stream of events has no end that could be stored: send this request without the header erp-api-background.",
-    ),
-];
+/// Why requests to the states themselves are not taken.
+const STATES: &str =
+    "Background requests are read and cancelled directly: send this request without the header erp-api-background.";
+/// Why the stream of events is not taken.
+const EVENTS: &str =
+    "A stream of events has no end that could be stored: send this request without the header erp-api-background.";
+/// Why requests are not taken whose answers hold a secret.
+const SECRETS: &str = "The answer shows a secret this once, and would be stored: send this request without the header \
+                       erp-api-background.";
 /// Longest method, bytes.
 const METHOD_BYTES_MAX: usize = 32;
 
@@ -98,33 +96,37 @@ async fn take(request: &mut ServiceRequest) -> Result<HttpResponse> {
     Ok(response)
 }
 
-/// Reads the body into the intake, within the time of the settings.
+/// Reads the body into the intake, within the time of the settings. What counts is how long we wait for the network: how long
+/// the store takes is not the caller's fault.
 async fn read(engine: &Engine, request: &mut ServiceRequest, intake: &mut Intake) -> Result<()> {
     let mut payload = request.take_payload();
-    let timeout = Duration::from_millis(engine.settings().server.request_timeout_ms);
-    let read = async {
-        while let Some(part) = payload.next().await {
-            let part = part.map_err(|error| {
-                Error::new(Code::BadRequest, "The body ended early or cannot be decoded.").with_source(error)
-            })?;
-            intake.push(&part).await?;
-        }
-        Ok(())
-    };
-    tokio::time::timeout(timeout, read).await.unwrap_or_else(|_| {
-        Err(Error::new(
-            Code::RequestTimeout,
-            "The body did not arrive in time (server.request_timeout_ms).",
-        ))
-    })
+    let clock = engine.clock();
+    let mut left = Duration::from_millis(engine.settings().server.request_timeout_ms);
+    loop {
+        let begun = clock.monotonic();
+        let part = tokio::select! {
+            biased;
+            part = payload.next() => part,
+            () = clock.sleep(left) => return Err(Error::new(
+                Code::RequestTimeout,
+                "The body did not arrive in time (server.request_timeout_ms).",
+            )),
+        };
+        left = left.saturating_sub(clock.monotonic().saturating_sub(begun));
+        let Some(part) = part else { return Ok(()) };
+        let part = part.map_err(|error| {
+            Error::new(Code::BadRequest, "The body ended early or cannot be decoded.").with_source(error)
+        })?;
+        intake.push(&part).await?;
+    }
 }
 
 fn head_of(engine: &Engine, request: &ServiceRequest) -> Result<Head> {
     let mount = Mount::of(request);
-    if let Some(why) = mount.own.as_deref().and_then(direct) {
+    let method = request.method().as_str();
+    if let Some(why) = mount.own.as_deref().and_then(|path| direct(method, path)) {
         return Err(Error::new(Code::BadBackgroundHeader, why));
     }
-    let method = request.method().as_str();
     if method.len() > METHOD_BYTES_MAX {
         return Err(Error::new(Code::BadRequest, "The method is none that is known."));
     }
@@ -160,11 +162,21 @@ fn head_of(engine: &Engine, request: &ServiceRequest) -> Result<Head> {
     })
 }
 
-/// Why requests to an own resource are not taken, for those that are not; `path` begins below `/api/v1`.
-pub(super) fn direct(path: &str) -> Option<&'static str> {
-    let first = path.trim_start_matches('/').split('/').next().unwrap_or_default();
-    let found = DIRECT.iter().find(|(name, _)| *name == first);
-    found.map(|(_, why)| *why)
+/// Why a request to an own resource is not taken, for those that are not; `path` begins below `/api/v1`.
+pub(super) fn direct(method: &str, path: &str) -> Option<&'static str> {
+    let mut parts = path.split('/').filter(|part| !part.is_empty());
+    let (first, _id, last) = (parts.next()?, parts.next(), parts.next());
+    match (first, last) {
+        ("background", _) => Some(STATES),
+        ("events", _) => Some(EVENTS),
+        ("webhook-secret", _) => Some(SECRETS),
+        ("tokens" | "webhook-subscriptions", None) | ("webhook-subscriptions", Some("rotate-secret"))
+            if method == "POST" =>
+        {
+            Some(SECRETS)
+        }
+        _ => None,
+    }
 }
 
 /// What is kept for the execution. Our own token is not: the identity of the caller is kept apart from it. `Authorization`

@@ -38,7 +38,7 @@ pub(super) fn routes(config: &mut ServiceConfig) {
         .service(web::resource("/background/{id}/content").route(web::get().to(content::content)));
 }
 
-/// The caller's own background requests, newest first.
+/// The caller's own background requests, newest first; for an API token, what was sent with it.
 #[utoipa::path(get, path = "/api/v1/background", tag = "background", params(ListQuery), responses((status = 200, body = List<StateAnswer>)))]
 pub(super) async fn list(
     caller: Caller,
@@ -58,7 +58,8 @@ pub(super) async fn list(
     Ok(HttpResponse::Ok().json(List::of(found, |operation| answer(operation, &base_url))))
 }
 
-/// The state of a background request.
+/// The state of a background request. Its sender sees it, signed in or with the API token that sent it; and administrators of
+/// the tenant who are signed in, without `responseHeaders` if an administrator of all tenants sent it.
 #[utoipa::path(get, path = "/api/v1/background/{id}", tag = "background", params(("id" = uuid::Uuid, Path)), responses((status = 200, body = StateAnswer)))]
 pub(super) async fn get(
     caller: Caller,

@@ -40,17 +40,18 @@ pub(in crate::gateway) fn describe(api: &mut OpenApi) {
         .content("application/json", ContentBuilder::new().schema(Some(schema)).build())
         .build();
     components.responses.insert(COMPONENT.to_owned(), RefOr::T(response));
-    let taken = |path: &str| path.strip_prefix(OWN).is_some_and(|path| direct(path).is_none());
-    let items = api.paths.paths.iter_mut().filter(|(path, _)| taken(path));
-    for (_, item) in items {
+    for (path, item) in &mut api.paths.paths {
         let operations = [
-            &mut item.get,
-            &mut item.put,
-            &mut item.post,
-            &mut item.patch,
-            &mut item.delete,
+            ("GET", &mut item.get),
+            ("PUT", &mut item.put),
+            ("POST", &mut item.post),
+            ("PATCH", &mut item.patch),
+            ("DELETE", &mut item.delete),
         ];
-        for operation in operations.into_iter().flatten() {
+        let path = path.strip_prefix(OWN);
+        let taken = |method: &str| path.is_some_and(|path| direct(method, path).is_none());
+        let operations = operations.into_iter().filter(|(method, _)| taken(method));
+        for operation in operations.filter_map(|(_, operation)| operation.as_mut()) {
             let parameter = Ref::new(format!("#/components/parameters/{COMPONENT}"));
             let parameters = operation.parameters.get_or_insert_default();
             parameters.push(RefOr::Ref(parameter));

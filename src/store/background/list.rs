@@ -72,6 +72,8 @@ pub struct BackgroundRow {
 pub struct BackgroundFilter {
     /// Only this user's.
     pub user: Option<UserId>,
+    /// Only what was sent with this token.
+    pub token: Option<ApiTokenId>,
     /// Only these.
     pub status: Option<Status>,
     /// Only what came then or later.
@@ -188,6 +190,9 @@ pub(in crate::store) fn listed(
             None => " AND user_id = $n",
         };
         add(text, user.uuid().into());
+    }
+    if let Some(token) = filter.token {
+        add(" AND token_id = $n", token.uuid().into());
     }
     if let Some(status) = filter.status {
         let words = words.unwrap_or_default();

@@ -49,7 +49,10 @@ async fn it_is_taken_before_it_is_routed() {
         ("POST", "/api/v1/groups"),
         ("GET", "/api/v1/users?limit=0"),
         ("GET", "/api/v1/backgrounds"),
+        ("GET", "/api/v1/tokens"),
+        ("DELETE", "/api/v1/tokens/7"),
         ("GET", "/api/v1/webhook-subscriptions"),
+        ("POST", "/api/v1/webhook-subscriptions/7/replay"),
     ] {
         let reply = test.api.ask(method, path).header(HEADER, "none").text("{").send().await;
         assert_eq!(reply.status, 202, "{method} {path}: {reply:?}");
@@ -128,6 +131,12 @@ async fn some_paths_are_asked_directly() {
         ("GET", "/api/v1/%62ackground", "directly"),
         ("GET", "/api/v1/events", "stream"),
         ("GET", "/api/v1/%65vents", "stream"),
+        ("POST", "/api/v1/tokens", "secret"),
+        ("POST", "/api/v1/%74okens", "secret"),
+        ("GET", "/api/v1/webhook-secret", "secret"),
+        ("POST", "/api/v1/webhook-secret/rotate", "secret"),
+        ("POST", "/api/v1/webhook-subscriptions", "secret"),
+        ("POST", "/api/v1/webhook-subscriptions/7/rotate-secret", "secret"),
         ("GET", "/health/live", "no token"),
         ("GET", "/metrics", "no token"),
         ("GET", "/openapi.json", "no token"),

@@ -114,6 +114,26 @@ async fn a_body_that_does_not_come_is_a_408() {
 }
 
 #[tokio::test]
+async fn what_the_store_takes_is_not_the_callers_time() {
+    let mut start = TestEngine::prepare();
+    start.settings.server.request_timeout_ms = 500;
+    let test = start.start().await;
+    let database = Database::connect(&test.engine.settings().database.url).await.unwrap();
+    database.execute_unprepared("BEGIN IMMEDIATE").await.unwrap();
+    // Its first part is not stored as long as somebody else writes.
+    let mut whole = Slow::open(&test.api, "POST", "/api/v1/groups", 200_000).await;
+    whole.write(&[b'x'; 200_000]).await;
+    whole.arrives(&test).await;
+    // Of one that begins later the time ends, and so would have that of the first.
+    let stalled = Slow::open(&test.api, "POST", "/api/v1/groups", 10).await;
+    assert_eq!(stalled.reply().await.status, 408);
+    database.execute_unprepared("COMMIT").await.unwrap();
+    let reply = whole.reply().await;
+    assert_eq!(reply.status, 202, "{reply:?}");
+    database.close().await.unwrap();
+}
+
+#[tokio::test]
 async fn too_large_is_a_413_announced_or_not() {
     let mut start = TestEngine::prepare();
     start.settings.background.body_bytes_max = 200_000;
