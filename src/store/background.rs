@@ -62,6 +62,8 @@ pub struct NewRequest {
     pub key: Option<AcceptKey>,
     /// Epoch of the lease.
     pub epoch: i64,
+    /// For the audit log, where taking it is the last that we see of a change: written if this stores it.
+    pub audit: Option<audit::Entry>,
 }
 
 /// An idempotency key; it is the user's, or the tenant's where there is no user.

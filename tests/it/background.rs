@@ -15,11 +15,13 @@ use serde_json::{Value, json};
 use crate::support::engine::{Api, PASSWORD, Reply, TestEngine};
 
 mod accepting;
+mod audits;
 mod bodies;
 mod contents;
 mod ends;
 mod keys;
 mod notices;
+mod seen;
 mod states;
 
 /// The header.
@@ -94,6 +96,7 @@ impl Made {
             reference: None,
             key: None,
             epoch: self.engine.services().epoch,
+            audit: None,
         };
         let accepted = self.engine.store().ledger().accept(new).await.unwrap();
         assert_eq!(accepted, Accepted::New);

@@ -118,6 +118,7 @@ impl Given {
             reference: None,
             key: None,
             epoch: engine.services().epoch,
+            audit: None,
         };
         engine.store().ledger().accept(new).await.unwrap();
         queued

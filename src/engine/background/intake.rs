@@ -11,14 +11,14 @@ use crate::{
         envelope::{self, Body, CHUNK_BYTES, Envelope},
     },
     domain::{
-        background::{QueuedRequest, header::Notify, order_key},
+        background::{QueuedRequest, header::Notify, is_safe, order_key},
         ids::{BackgroundId, TenantId},
         rights::Right,
     },
     engine::{Engine, caller::Caller},
     error::{Code, Error, Result},
     store::{
-        self,
+        self, audit,
         background::{AcceptKey, Accepted, BodyKind, NewRequest},
     },
 };
@@ -181,6 +181,7 @@ impl Intake {
             method: head.method,
             received_at,
         };
+        let audit = accepted_entry(&caller, &queued, &head.target);
         let notify = head.notify;
         let envelope = Envelope {
             headers: head.headers,
@@ -211,6 +212,7 @@ impl Intake {
                 request_hash: hasher.finalize().into(),
             }),
             epoch: services.epoch,
+            audit,
         };
         // Whether an entry that failed is written after all can be unknown: its chunks are left to the purge.
         chunks.kept = true;
@@ -265,6 +267,16 @@ impl Drop for Chunks {
             }
         });
     }
+}
+
+/// What the audit log has of a change that an upstream is to make. Our own resources write theirs when it is made, and what
+/// is safe changes nothing.
+fn accepted_entry(caller: &Caller, request: &QueuedRequest, target: &str) -> Option<audit::Entry> {
+    let upstream = request.upstream.as_deref().filter(|_| !is_safe(&request.method))?;
+    // What follows may hold secrets.
+    let path = target.split_once('?').map_or(target, |(path, _)| path);
+    let after = serde_json::json!({ "method": request.method, "upstream": upstream, "path": path });
+    Some(caller.audit("background.accepted", "background", request.id, None, Some(after)))
 }
 
 /// The receiver as far as it can be judged on paper: a host that does not resolve just now is tried later.

@@ -95,7 +95,7 @@ pub(super) async fn write(
         }
     }
     if !accepts.is_empty() {
-        accept(transaction, texts, accepts).await?;
+        accept(transaction, texts, accepts, clock).await?;
     }
     if !claims.is_empty() {
         claim(transaction, texts, claims).await?;
@@ -110,6 +110,7 @@ async fn accept(
     transaction: &DatabaseTransaction,
     texts: &mut Texts,
     entries: Vec<(&NewRequest, &mut Answer)>,
+    clock: &Clock,
 ) -> Result<()> {
     let requests: Vec<&NewRequest> = entries.iter().map(|(request, _)| *request).collect();
     let accepted = keys::take(transaction, texts, &requests).await?;
@@ -127,7 +128,10 @@ async fn accept(
         // The batch is split until the one that is to blame is alone.
         return Err(Error::Unique("background_request: the id is taken".to_owned()));
     }
-    for ((_, answer), accepted) in entries.into_iter().zip(accepted) {
+    for ((request, answer), accepted) in entries.into_iter().zip(accepted) {
+        if let (Accepted::New, Some(entry)) = (accepted, &request.audit) {
+            audit::record(transaction, clock, entry.clone()).await?;
+        }
         *answer = Answer::Accepted(accepted);
     }
     Ok(())

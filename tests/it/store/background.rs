@@ -41,6 +41,7 @@ impl Fixture {
             reference: Some("mine".to_owned()),
             key: None,
             epoch: self.lease.epoch(),
+            audit: None,
         }
     }
 
