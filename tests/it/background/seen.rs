@@ -52,7 +52,7 @@ async fn api_tokens_see_what_was_sent_with_them() {
                 assert_eq!(api.delete(path).await.status, 404, "{path}");
             }
         }
-        assert_eq!(listed(&one).await, [of_one.clone()]);
+        assert_eq!(listed(&one).await, [of_one.as_str()]);
         assert_eq!(listed(&other).await, [""; 0]);
         assert_eq!(listed(&kari).await, [of_one, of_kari]);
     })
