@@ -17,14 +17,14 @@ mod list;
 mod record;
 mod replay;
 
-pub use due::{Backlog, DueDelivery, WaitingLane};
+pub use due::{Backlog, DueDelivery, Waiting, WaitingLane, WaitingOwner};
 pub use list::{Attempt, Delivery};
 pub use record::{Disabled, Recorded};
 pub use replay::Replay;
 
 #[cfg(test)]
 pub(super) use {
-    due::{DUE, LANES},
+    due::{DUE, LANES, OWNERS},
     record::PURGE_DELIVERIES,
 };
 

@@ -53,8 +53,16 @@ async fn rows_are_found_by_an_index() {
             "SEARCH transactions USING INDEX sqlite_autoindex_transactions_1 (tenant_id=? AND id<?)",
         ),
         (
-            deliveries::LANES,
+            deliveries::OWNERS,
+            "SEARCH webhook_delivery USING COVERING INDEX webhook_delivery_pending (lane>?)",
+        ),
+        (
+            deliveries::OWNERS,
             "SEARCH d USING COVERING INDEX webhook_delivery_pending (lane>?)",
+        ),
+        (
+            deliveries::LANES,
+            "SEARCH d USING COVERING INDEX webhook_delivery_pending (lane>? AND lane<?)",
         ),
         (
             deliveries::LANES,

@@ -24,6 +24,7 @@ use crate::{
         delivery::{
             host_of,
             lanes::{Lanes, Limits},
+            sweep::Sweep,
         },
         ids::DeliveryId,
     },
@@ -52,9 +53,10 @@ pub struct DeliveryActor {
     unrecorded: Vec<Ended>,
     recording: bool,
     scanning: bool,
-    scan_again: bool,
-    /// The lane with which the last look ended.
-    looked_to: i64,
+    /// How far the search of the store has come.
+    sweep: Sweep,
+    /// The search goes on after a pause.
+    pausing: bool,
     /// The next look into the store, and when.
     timer: Option<(SpawnHandle, Timestamp)>,
     timers: u32,
@@ -80,8 +82,8 @@ impl DeliveryActor {
             unrecorded: Vec::new(),
             recording: false,
             scanning: false,
-            scan_again: false,
-            looked_to: i64::MIN,
+            sweep: Sweep::default(),
+            pausing: false,
             timer: None,
             timers: 0,
             stopping: false,
@@ -104,6 +106,7 @@ impl DeliveryActor {
     fn hear(&mut self, ctx: &mut Context<Self>) {
         self.messages += 1;
         let letters = self.inbox.take();
+        fail_on_purpose(letters.fail);
         for ended in letters.ended {
             if ended.generation == self.generation {
                 self.lanes.ended(ended.job.lane, ended.good);
@@ -129,8 +132,8 @@ impl DeliveryActor {
         if is_old || self.known.contains(&job.id) || self.inbox.is_going(job.id) {
             return;
         }
-        let (id, lane, tenant_id) = (job.id, job.lane, job.tenant_id);
-        if self.lanes.offer(lane, tenant_id, &host_of(&job.url), job).is_ok() {
+        let (id, lane) = (job.id, job.lane);
+        if self.lanes.offer(lane, &host_of(&job.url), job).is_ok() {
             self.known.insert(id);
         }
     }
@@ -154,9 +157,7 @@ impl DeliveryActor {
                 inbox.ended(attempt(services, job, generation, guard, going).await);
             });
         }
-        if self.lanes.is_hungry() {
-            self.scan(ctx);
-        }
+        self.feed(ctx);
         self.show();
         if self.stopping && self.inbox.going() == 0 {
             ctx.stop();
@@ -171,6 +172,13 @@ impl DeliveryActor {
             self.watched.status.set_busy(busy);
             self.since = self.services.clock.now();
         }
+    }
+}
+
+#[expect(clippy::panic, reason = "what it is for: tests of the supervision")]
+fn fail_on_purpose(fail: bool) {
+    if fail {
+        panic!("asked to fail");
     }
 }
 

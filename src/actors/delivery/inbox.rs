@@ -48,6 +48,8 @@ pub(super) struct Letters {
     pub look: bool,
     /// Attempts that have ended and are to be recorded.
     pub ended: Vec<Ended>,
+    /// Panic, to show that supervision works.
+    pub fail: bool,
 }
 
 /// A delivery is on its way until this is dropped: when its attempt is recorded, and also when whoever should record it has
@@ -88,6 +90,13 @@ impl DeliveryInbox {
     /// After a change of rows: the actor looks into the store.
     pub fn look(&self) {
         self.held().letters.look = true;
+        self.inner.wake.notify_one();
+    }
+
+    /// Lets the actor panic: for tests of the supervision.
+    #[doc(hidden)]
+    pub fn fail_on_purpose(&self) {
+        self.held().letters.fail = true;
         self.inner.wake.notify_one();
     }
 

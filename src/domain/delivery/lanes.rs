@@ -1,19 +1,24 @@
 //! Which delivery is sent next: lanes in turn, so that nobody waits behind somebody else's dead receiver.
 //!
-//! A lane is what a tenant sends to one host. Of what is on its way, a host, a tenant and the lanes that fail each have a
-//! bounded share, so that neither a receiver that hangs until the time-out nor a tenant with many of them takes all workers.
+//! A lane is what a tenant sends to one host; its number says whose it is ([`owner_of`]). Tenants take turns, and the lanes of
+//! each. Nobody's share is fixed: of what waits here and of the workers, a tenant may have a multiple of what is still free,
+//! so that however many hang or fail, whoever comes next finds room and a worker.
 
 use std::{
     collections::{HashMap, VecDeque},
     sync::Arc,
 };
 
-use super::super::ids::TenantId;
+use super::owner_of;
 
 /// After so many failures in a row a lane sends one at a time, until one succeeds.
 pub const FAILURES_MAX: u32 = 3;
 /// Idle lanes that are remembered because they failed; beyond that they are forgotten.
 const REMEMBERED_MAX: usize = 10_000;
+/// So many of a tenant may always wait here, however much others have.
+const RESERVED: usize = 16;
+/// Of the workers, and of those for lanes that fail, a tenant may have so many times what is free: alone, three quarters.
+const SHARE_OF_FREE: usize = 3;
 
 /// How many may be on their way, and may wait here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,27 +27,28 @@ pub struct Limits {
     pub workers: usize,
     /// Of these, to one host.
     pub per_host: usize,
-    /// Of these, of one tenant.
-    pub per_tenant: usize,
     /// Of these, in lanes that fail.
     pub failing: usize,
     /// Waiting in one lane; the rest stays in the store.
     pub waiting_per_lane: usize,
-    /// Waiting in all lanes.
+    /// Waiting in a lane that fails.
+    pub waiting_if_failing: usize,
+    /// Waiting in all lanes. A tenant has at most a quarter, and no more than half of what is free; a few of each may
+    /// always wait, even beyond this.
     pub waiting: usize,
 }
 
 impl Limits {
-    /// The limits of an engine that sends `workers` at the same time, `per_host` of them to one host: a tenant has three
-    /// quarters of the workers, lanes that fail have half of them.
+    /// The limits of an engine that sends `workers` at the same time, `per_host` of them to one host: lanes that fail have
+    /// half of the workers.
     #[must_use]
     pub fn new(workers: usize, per_host: usize) -> Self {
         Self {
             workers,
             per_host,
-            per_tenant: (workers * 3).div_ceil(4),
             failing: workers.div_ceil(2),
             waiting_per_lane: 256,
+            waiting_if_failing: 16,
             waiting: 10_000,
         }
     }
@@ -53,9 +59,10 @@ impl Limits {
 pub struct Lanes<T> {
     limits: Limits,
     lanes: HashMap<i64, Lane<T>>,
+    shares: HashMap<i64, Share>,
+    /// Tenants with something that waits.
     turn: VecDeque<i64>,
     hosts: HashMap<Arc<str>, usize>,
-    tenants: HashMap<TenantId, usize>,
     going: usize,
     failing: usize,
     waiting: usize,
@@ -63,7 +70,6 @@ pub struct Lanes<T> {
 
 #[derive(Debug)]
 struct Lane<T> {
-    tenant: TenantId,
     host: Arc<str>,
     waiting: VecDeque<T>,
     going: usize,
@@ -71,6 +77,20 @@ struct Lane<T> {
     /// The store has more of it.
     more: bool,
     in_turn: bool,
+}
+
+/// What one tenant has of everything.
+#[derive(Debug, Default)]
+struct Share {
+    /// Its lanes with something that waits.
+    turn: VecDeque<i64>,
+    in_turn: bool,
+    going: usize,
+    /// Of these, in lanes that fail.
+    failing: usize,
+    waiting: usize,
+    /// The store has more of it, in lanes that are not here.
+    more: bool,
 }
 
 impl<T> Lane<T> {
@@ -86,9 +106,9 @@ impl<T> Lanes<T> {
         Self {
             limits,
             lanes: HashMap::new(),
+            shares: HashMap::new(),
             turn: VecDeque::new(),
             hosts: HashMap::new(),
-            tenants: HashMap::new(),
             going: 0,
             failing: 0,
             waiting: 0,
@@ -107,22 +127,53 @@ impl<T> Lanes<T> {
         self.waiting
     }
 
-    /// How many more a lane takes.
+    /// How many more a lane takes: what the lane itself may hold, within what its tenant may.
     #[must_use]
     pub fn room(&self, lane: i64) -> usize {
-        let waiting = self.lanes.get(&lane).map_or(0, |lane| lane.waiting.len());
-        let own = self.limits.waiting_per_lane.saturating_sub(waiting);
-        own.min(self.limits.waiting.saturating_sub(self.waiting))
+        let found = self.lanes.get(&lane);
+        let waiting = found.map_or(0, |lane| lane.waiting.len());
+        let own = self.holds(found).saturating_sub(waiting);
+        own.min(self.room_of(owner_of(lane)))
+    }
+
+    /// How many more of a tenant may wait here.
+    #[must_use]
+    pub fn room_of(&self, owner: i64) -> usize {
+        let waiting = self.shares.get(&owner).map_or(0, |share| share.waiting);
+        self.allowance().saturating_sub(waiting)
+    }
+
+    /// What a tenant may hold now.
+    fn allowance(&self) -> usize {
+        let free = self.limits.waiting.saturating_sub(self.waiting);
+        free.div_ceil(2)
+            .min(self.limits.waiting.div_ceil(4))
+            .max(RESERVED.min(self.limits.waiting_per_lane))
+    }
+
+    fn holds(&self, lane: Option<&Lane<T>>) -> usize {
+        if lane.is_some_and(Lane::fails) {
+            self.limits.waiting_if_failing
+        } else {
+            self.limits.waiting_per_lane
+        }
     }
 
     /// Puts a delivery at the end of its lane; gives it back where there is no room, and notes that the store has it.
     ///
     /// # Errors
     /// The delivery.
-    pub fn offer(&mut self, lane: i64, tenant: TenantId, host: &str, delivery: T) -> Result<(), T> {
-        let room = self.room(lane);
+    pub fn offer(&mut self, lane: i64, host: &str, delivery: T) -> Result<(), T> {
+        let owner = owner_of(lane);
+        if self.room(lane) == 0 {
+            // No entry of its own: there may be as many lanes as there are names of hosts.
+            match self.lanes.get_mut(&lane).filter(|found| !found.waiting.is_empty()) {
+                Some(found) => found.more = true,
+                None => self.set_short(owner, true),
+            }
+            return Err(delivery);
+        }
         let found = self.lanes.entry(lane).or_insert_with(|| Lane {
-            tenant,
             host: Arc::from(host),
             waiting: VecDeque::new(),
             going: 0,
@@ -130,15 +181,15 @@ impl<T> Lanes<T> {
             more: false,
             in_turn: false,
         });
-        if room == 0 {
-            found.more = true;
-            return Err(delivery);
-        }
         found.waiting.push_back(delivery);
         self.waiting += 1;
-        if !found.in_turn {
-            found.in_turn = true;
-            self.turn.push_back(lane);
+        let share = self.shares.entry(owner).or_default();
+        share.waiting += 1;
+        if !std::mem::replace(&mut found.in_turn, true) {
+            share.turn.push_back(lane);
+        }
+        if !std::mem::replace(&mut share.in_turn, true) {
+            self.turn.push_back(owner);
         }
         Ok(())
     }
@@ -150,68 +201,141 @@ impl<T> Lanes<T> {
         }
     }
 
-    /// Whether a lane is nearly empty while the store has more of it.
+    /// Notes whether the store has more of a tenant, in lanes that are not here.
+    pub fn set_short(&mut self, owner: i64, short: bool) {
+        if short {
+            self.shares.entry(owner).or_default().more = true;
+        } else if let Some(share) = self.shares.get_mut(&owner) {
+            share.more = false;
+            self.forget_idle(owner);
+        }
+    }
+
+    /// Lanes that are nearly empty while the store has more of them, at most so many.
     #[must_use]
-    pub fn is_hungry(&self) -> bool {
-        let low = self.limits.waiting_per_lane / 4;
-        let room = self.waiting <= self.limits.waiting / 2;
-        room && self.lanes.values().any(|lane| lane.more && lane.waiting.len() <= low)
+    pub fn hungry(&self, lanes_max: usize) -> Vec<i64> {
+        let hungry = self.lanes.iter().filter(|(id, lane)| {
+            lane.more && lane.waiting.len() <= self.holds(Some(lane)) / 4 && self.room_of(owner_of(**id)) > 0
+        });
+        hungry.map(|(id, _)| *id).take(lanes_max).collect()
+    }
+
+    /// Whether tenants have room for what the store has of them, in lanes that are not here. That is forgotten by asking:
+    /// whoever asks looks into the store.
+    #[must_use = "it is forgotten"]
+    pub fn take_short(&mut self) -> bool {
+        let low = self.allowance() / 2;
+        let is_short = |share: &Share| share.more && share.waiting <= low;
+        let short: Vec<i64> = self
+            .shares
+            .iter()
+            .filter(|(_, share)| is_short(share))
+            .map(|(owner, _)| *owner)
+            .collect();
+        for owner in &short {
+            self.set_short(*owner, false);
+        }
+        !short.is_empty()
     }
 
     /// Takes the next delivery that may be sent, with its lane; it counts as on its way until [`Lanes::ended`].
     #[must_use = "it counts as on its way"]
     pub fn take_next(&mut self) -> Option<(i64, T)> {
-        if self.going >= self.limits.workers {
-            return None;
-        }
         for _ in 0..self.turn.len() {
-            let id = self.turn.pop_front()?;
-            let may_start = self.lanes.get(&id).is_some_and(|lane| self.may_start(lane));
-            let Some(lane) = self.lanes.get_mut(&id) else { continue };
-            let next = if may_start { lane.waiting.pop_front() } else { None };
-            lane.in_turn = !lane.waiting.is_empty();
-            if lane.in_turn {
-                self.turn.push_back(id);
+            if self.going >= self.limits.workers {
+                return None;
             }
-            let Some(next) = next else { continue };
-            lane.going += 1;
-            *self.hosts.entry(lane.host.clone()).or_default() += 1;
-            *self.tenants.entry(lane.tenant).or_default() += 1;
-            self.failing += usize::from(lane.fails());
-            self.going += 1;
-            self.waiting -= 1;
-            return Some((id, next));
+            let owner = self.turn.pop_front()?;
+            let taken = self.next_of(owner).and_then(|lane| self.start(owner, lane));
+            if let Some(share) = self.shares.get_mut(&owner) {
+                share.in_turn = !share.turn.is_empty();
+                if share.in_turn {
+                    self.turn.push_back(owner);
+                }
+            }
+            if taken.is_some() {
+                return taken;
+            }
         }
         None
     }
 
+    /// A tenant's next lane that may send, taken out of its turn.
+    fn next_of(&mut self, owner: i64) -> Option<i64> {
+        let share = self.shares.get_mut(&owner)?;
+        if share.going >= self.limits.workers.saturating_sub(self.going) * SHARE_OF_FREE {
+            return None;
+        }
+        let failing_free = self.limits.failing.saturating_sub(self.failing);
+        let one_more_fails = share.failing < failing_free * SHARE_OF_FREE;
+        for _ in 0..share.turn.len() {
+            let id = share.turn.pop_front()?;
+            let Some(lane) = self.lanes.get(&id) else { continue };
+            let quiet = !lane.fails() || (lane.going == 0 && one_more_fails);
+            let of_host = self.hosts.get(&lane.host).copied().unwrap_or_default();
+            if quiet && of_host < self.limits.per_host {
+                return Some(id);
+            }
+            share.turn.push_back(id);
+        }
+        None
+    }
+
+    fn start(&mut self, owner: i64, id: i64) -> Option<(i64, T)> {
+        let (lane, share) = (self.lanes.get_mut(&id)?, self.shares.get_mut(&owner)?);
+        let next = lane.waiting.pop_front();
+        lane.in_turn = !lane.waiting.is_empty();
+        if lane.in_turn {
+            share.turn.push_back(id);
+        }
+        let next = next?;
+        lane.going += 1;
+        share.going += 1;
+        share.waiting -= 1;
+        share.failing += usize::from(lane.fails());
+        self.failing += usize::from(lane.fails());
+        *self.hosts.entry(lane.host.clone()).or_default() += 1;
+        self.going += 1;
+        self.waiting -= 1;
+        Some((id, next))
+    }
+
     /// A delivery is no longer on its way; `good`: its receiver is alive.
     pub fn ended(&mut self, lane: i64, good: bool) {
-        let Some(found) = self.lanes.get_mut(&lane).filter(|lane| lane.going > 0) else {
+        let owner = owner_of(lane);
+        let (Some(found), Some(share)) = (
+            self.lanes.get_mut(&lane).filter(|lane| lane.going > 0),
+            self.shares.get_mut(&owner),
+        ) else {
             return;
         };
         if found.fails() {
             self.failing -= found.going;
+            share.failing -= found.going;
         }
         found.going -= 1;
         found.failures = if good { 0 } else { found.failures.saturating_add(1) };
         if found.fails() {
             self.failing += found.going;
+            share.failing += found.going;
         }
         self.going -= 1;
+        share.going -= 1;
         less_one(&mut self.hosts, &found.host);
-        less_one(&mut self.tenants, &found.tenant);
-        let idle = found.going == 0 && found.waiting.is_empty() && !found.more;
-        if idle && (found.failures == 0 || self.lanes.len() > REMEMBERED_MAX) {
-            self.lanes.remove(&lane);
+        if found.going == 0 && found.waiting.is_empty() {
+            share.more |= std::mem::take(&mut found.more);
+            if found.failures == 0 || self.lanes.len() > REMEMBERED_MAX {
+                self.lanes.remove(&lane);
+            }
         }
+        self.forget_idle(owner);
     }
 
-    fn may_start(&self, lane: &Lane<T>) -> bool {
-        let of_host = self.hosts.get(&lane.host).copied().unwrap_or_default();
-        let of_tenant = self.tenants.get(&lane.tenant).copied().unwrap_or_default();
-        let quiet = !lane.fails() || (lane.going == 0 && self.failing < self.limits.failing);
-        quiet && of_host < self.limits.per_host && of_tenant < self.limits.per_tenant
+    fn forget_idle(&mut self, owner: i64) {
+        let idle = |share: &Share| share.going == 0 && share.waiting == 0 && !share.more && !share.in_turn;
+        if self.shares.get(&owner).is_some_and(idle) {
+            self.shares.remove(&owner);
+        }
     }
 }
 
@@ -225,118 +349,5 @@ fn less_one<K: std::hash::Hash + Eq>(counts: &mut HashMap<K, usize>, key: &K) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use uuid::Uuid;
-
-    fn tenant(number: u128) -> TenantId {
-        Uuid::from_u128(number).into()
-    }
-
-    fn lanes(workers: usize, per_host: usize) -> Lanes<u32> {
-        Lanes::new(Limits::new(workers, per_host))
-    }
-
-    /// Everything that may start now, as lanes.
-    fn started(lanes: &mut Lanes<u32>) -> Vec<i64> {
-        std::iter::from_fn(|| lanes.take_next()).map(|(lane, _)| lane).collect()
-    }
-
-    #[test]
-    fn lanes_take_turns_and_hosts_have_a_bound() {
-        let mut lanes = lanes(64, 2);
-        for number in 0..5 {
-            lanes.offer(1, tenant(1), "a:443", number).unwrap();
-        }
-        lanes.offer(2, tenant(1), "b:443", 9).unwrap();
-        assert_eq!(started(&mut lanes), [1, 2, 1]);
-        assert_eq!((lanes.going(), lanes.waiting()), (3, 3));
-        lanes.ended(1, true);
-        assert_eq!(lanes.take_next(), Some((1, 2)), "in the order in which they came");
-    }
-
-    #[test]
-    fn a_host_is_bounded_over_all_its_tenants() {
-        let mut lanes = lanes(64, 2);
-        for number in 1..=3 {
-            lanes.offer(number, tenant(1), "a:443", 0).unwrap();
-        }
-        assert_eq!(started(&mut lanes).len(), 2);
-        lanes.ended(1, true);
-        assert_eq!(started(&mut lanes), [3]);
-    }
-
-    #[test]
-    fn who_fails_gets_one_at_a_time_until_it_succeeds() {
-        let mut lanes = lanes(64, 4);
-        for number in 0..20 {
-            lanes.offer(1, tenant(1), "a:443", number).unwrap();
-        }
-        assert_eq!(started(&mut lanes).len(), 4);
-        for _ in 0..4 {
-            lanes.ended(1, false);
-        }
-        assert_eq!(started(&mut lanes).len(), 1);
-        lanes.ended(1, false);
-        assert_eq!(started(&mut lanes).len(), 1);
-        lanes.ended(1, true);
-        assert_eq!(started(&mut lanes).len(), 4);
-    }
-
-    #[test]
-    fn neither_failing_lanes_nor_one_tenant_take_all_workers() {
-        let mut lanes = lanes(8, 4);
-        for lane in 0..20 {
-            let host = format!("dead{lane}:443");
-            for number in 0..8 {
-                lanes.offer(lane, tenant(1), &host, number).unwrap();
-            }
-        }
-        assert_eq!(started(&mut lanes).len(), 6, "three quarters for one tenant");
-        lanes.offer(100, tenant(2), "alive:443", 0).unwrap();
-        assert_eq!(started(&mut lanes), [100]);
-        lanes.ended(100, true);
-        // Everything fails until every lane is known to.
-        let mut going: Vec<i64> = Vec::new();
-        for _ in 0..20 {
-            let lanes_going: Vec<i64> = lanes
-                .lanes
-                .iter()
-                .flat_map(|(id, lane)| vec![*id; lane.going])
-                .collect();
-            for lane in lanes_going {
-                lanes.ended(lane, false);
-            }
-            going = started(&mut lanes);
-        }
-        assert_eq!(going.len(), 4, "half of the workers for those that fail");
-        for lane in going {
-            lanes.ended(lane, false);
-        }
-        assert_eq!((lanes.going(), lanes.failing), (0, 0));
-    }
-
-    #[test]
-    fn what_has_no_room_stays_in_the_store() {
-        let limits = Limits {
-            waiting_per_lane: 4,
-            waiting: 6,
-            ..Limits::new(1, 1)
-        };
-        let mut lanes = Lanes::new(limits);
-        for number in 0..4 {
-            lanes.offer(1, tenant(1), "a:443", number).unwrap();
-        }
-        assert_eq!(lanes.offer(1, tenant(1), "a:443", 4), Err(4));
-        assert_eq!((lanes.room(1), lanes.room(2)), (0, 2));
-        assert!(!lanes.is_hungry());
-        for _ in 0..4 {
-            let (lane, _) = lanes.take_next().unwrap();
-            lanes.ended(lane, true);
-        }
-        assert!(lanes.is_hungry(), "the store has more of lane 1");
-        lanes.set_more(1, false);
-        assert!(!lanes.is_hungry());
-        assert_eq!(lanes.take_next(), None);
-    }
-}
+#[path = "lanes_tests.rs"]
+mod tests;

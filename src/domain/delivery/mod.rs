@@ -14,6 +14,7 @@ use super::{
 
 pub mod lanes;
 pub mod sign;
+pub mod sweep;
 
 /// The event that tells of the end of a background request.
 pub const BACKGROUND_FINISHED: &str = "background.finished";
@@ -26,6 +27,8 @@ pub const WAITS_MS: [u64; 9] = [
 ];
 /// Longest `Retry-After` that is honoured; a longer one is cut to this.
 pub const RETRY_AFTER_MS_MAX: u64 = 86_400_000;
+/// The half of a lane's number that tells the lanes of a tenant apart.
+const LANES_OF_ONE: i64 = 0xffff_ffff;
 /// A wait is up to so many hundredths shorter or longer than its table says.
 const JITTER_PERCENT: u64 = 10;
 
@@ -158,17 +161,37 @@ pub fn host_of(url: &str) -> String {
     format!("{host}:{}", url.port_or_known_default().unwrap_or_default())
 }
 
-/// The number of the lane in which deliveries of a tenant to a host wait behind each other. Two that share one by chance
-/// only wait a little longer.
+/// The number of the lane in which deliveries of a tenant to a host wait behind each other. The upper half is the tenant's,
+/// so that the lanes of a tenant are neighbours in an index. Two that share a number by chance only wait a little longer.
 #[must_use]
 pub fn lane_of(tenant_id: TenantId, url: &str) -> i64 {
-    let digest = Sha256::new()
+    let tenant = upper_half(Sha256::new().chain_update(tenant_id.uuid().as_bytes()));
+    let receiver = Sha256::new()
         .chain_update(tenant_id.uuid().as_bytes())
-        .chain_update(host_of(url))
-        .finalize();
+        .chain_update(host_of(url));
+    // Never 0: that is the owner's own number.
+    tenant | ((upper_half(receiver) >> 32) & LANES_OF_ONE).max(1)
+}
+
+/// Whose lane it is: what all lanes of a tenant have in common, which is the number just before the first of them.
+#[must_use]
+pub const fn owner_of(lane: i64) -> i64 {
+    lane & !LANES_OF_ONE
+}
+
+/// The last number that a lane of this owner may have.
+#[must_use]
+pub const fn last_lane_of(owner: i64) -> i64 {
+    owner | LANES_OF_ONE
+}
+
+fn upper_half(digest: Sha256) -> i64 {
     let mut bytes = [0; 8];
-    bytes.iter_mut().zip(digest).for_each(|(to, from)| *to = from);
-    i64::from_be_bytes(bytes)
+    bytes
+        .iter_mut()
+        .zip(digest.finalize())
+        .for_each(|(to, from)| *to = from);
+    owner_of(i64::from_be_bytes(bytes))
 }
 
 #[cfg(test)]

@@ -128,6 +128,10 @@ fn a_lane_is_a_tenant_and_a_host() {
     assert_ne!(lane, lane_of(tenant(1), "http://a.example/x"));
     assert_ne!(lane, lane_of(tenant(1), "https://b.example/x"));
     assert_eq!(host_of("nonsense"), "");
+    let other = lane_of(tenant(1), "https://b.example/x");
+    assert_eq!(owner_of(lane), owner_of(other), "the lanes of a tenant are neighbours");
+    assert_ne!(owner_of(lane), owner_of(lane_of(tenant(2), "https://a.example/x")));
+    assert!((owner_of(lane) + 1..=last_lane_of(owner_of(lane))).contains(&other));
 }
 
 #[test]

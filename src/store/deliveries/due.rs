@@ -1,5 +1,5 @@
-//! What is to be sent now: lane by lane, so that the many that wait for a dead receiver are not read in search of the one
-//! that waits for a live one.
+//! What is to be sent now: tenant by tenant and lane by lane, of each a bounded number at a time, so that the many that wait
+//! for dead receivers are not read in search of the one that waits for a live one.
 
 use jiff::Timestamp;
 use sea_orm::{ConnectionTrait, QueryResult, Statement, Value};
@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::NewDelivery;
 use crate::{
     domain::{
-        delivery::lane_of,
+        delivery::{lane_of, last_lane_of, owner_of, sweep::Step},
         ids::{BackgroundId, DeliveryId, SubscriptionId, TenantId},
     },
     store::{Result, Store, tenants::timestamp},
@@ -52,6 +52,26 @@ pub struct WaitingLane {
     pub later_at: Option<Timestamp>,
 }
 
+/// Lanes of one tenant, in the order of their numbers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WaitingOwner {
+    /// What its lanes have in common.
+    pub owner: i64,
+    /// The lanes.
+    pub lanes: Vec<WaitingLane>,
+    /// There are no more behind them.
+    pub complete: bool,
+}
+
+/// Where something waits.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Waiting {
+    /// Tenants, with some of their lanes.
+    pub owners: Vec<WaitingOwner>,
+    /// How far a pass over the tenants has come; none: to its end, or none is going.
+    pub passed_to: Option<i64>,
+}
+
 /// How much is waiting.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Backlog {
@@ -79,12 +99,19 @@ impl From<&NewDelivery> for DueDelivery {
     }
 }
 
-/// From one lane to the next by the index: costs a look-up for each lane, however much waits in it.
-pub(in crate::store) const LANES: &str = "WITH RECURSIVE lanes(lane) AS ( \
-     SELECT (SELECT min(lane) FROM webhook_delivery WHERE state = 0) \
+/// From one tenant to the next by the index: costs a look-up for each, however much waits of it.
+pub(in crate::store) const OWNERS: &str = "WITH RECURSIVE owners(lane, number) AS ( \
+     SELECT (SELECT min(lane) FROM webhook_delivery WHERE state = 0 AND lane > $1), CAST(1 AS BIGINT) \
      UNION ALL \
-     SELECT (SELECT min(d.lane) FROM webhook_delivery AS d WHERE d.state = 0 AND d.lane > lanes.lane) \
-     FROM lanes WHERE lanes.lane IS NOT NULL) \
+     SELECT (SELECT min(d.lane) FROM webhook_delivery AS d WHERE d.state = 0 AND d.lane > (owners.lane | 4294967295)), number + 1 \
+     FROM owners WHERE owners.lane IS NOT NULL AND number < $2) \
+     SELECT lane FROM owners WHERE lane IS NOT NULL";
+/// From one lane of a tenant to the next by the index: costs a look-up for each lane, however much waits in it.
+pub(in crate::store) const LANES: &str = "WITH RECURSIVE lanes(lane, number) AS ( \
+     SELECT (SELECT min(lane) FROM webhook_delivery WHERE state = 0 AND lane > $2 AND lane <= $3), CAST(1 AS BIGINT) \
+     UNION ALL \
+     SELECT (SELECT min(d.lane) FROM webhook_delivery AS d WHERE d.state = 0 AND d.lane > lanes.lane AND d.lane <= $3), number + 1 \
+     FROM lanes WHERE lanes.lane IS NOT NULL AND number < $4) \
      SELECT lane, (SELECT min(next_at) FROM webhook_delivery AS d WHERE d.state = 0 AND d.lane = lanes.lane) AS first_at, \
      (SELECT min(next_at) FROM webhook_delivery AS d WHERE d.state = 0 AND d.lane = lanes.lane AND d.next_at > $1) AS later_at \
      FROM lanes WHERE lane IS NOT NULL";
@@ -93,24 +120,46 @@ pub(in crate::store) const DUE: &str = "SELECT id, tenant_id, subscription_id, b
 const BACKLOG: &str = "SELECT count(*) AS pending, min(created_at) AS oldest_at FROM webhook_delivery WHERE state = 0";
 
 impl Store {
-    /// Every lane of every tenant in which something waits.
-    pub async fn waiting_lanes(&self, now: Timestamp) -> Result<Vec<WaitingLane>> {
-        let now_us = now.as_microsecond();
+    /// Where something waits: the lanes of at most so many tenants, of each at most so many.
+    pub async fn waiting_lanes(
+        &self,
+        now: Timestamp,
+        step: Step,
+        owners_max: usize,
+        lanes_max: usize,
+    ) -> Result<Waiting> {
         self.read(move |db| async move {
-            let statement = Statement::from_sql_and_values(db.get_database_backend(), LANES, [now_us.into()]);
-            let rows = db.query_all_raw(statement).await?;
-            rows.iter()
-                .map(|row| {
-                    let later_us: Option<i64> = row.try_get("", "later_at")?;
-                    Ok(WaitingLane {
-                        lane: row.try_get("", "lane")?,
-                        is_due: row
-                            .try_get::<Option<i64>>("", "first_at")?
-                            .is_some_and(|first_us| first_us <= now_us),
-                        later_at: later_us.map(timestamp).transpose()?,
-                    })
-                })
-                .collect()
+            let backend = db.get_database_backend();
+            let mut visits = Vec::new();
+            let mut passed_to = None;
+            if let Some(after) = step.after {
+                let values: [Value; 2] = [after.into(), number(owners_max)];
+                let statement = Statement::from_sql_and_values(backend, OWNERS, values);
+                for row in db.query_all_raw(statement).await? {
+                    let owner = owner_of(row.try_get("", "lane")?);
+                    let from = step.from.iter().find(|(known, _)| *known == owner);
+                    visits.push((owner, from.map_or(owner, |(_, from)| *from)));
+                }
+                passed_to = visits.last().map(|(owner, _)| last_lane_of(*owner));
+                passed_to = passed_to.filter(|_| visits.len() >= owners_max);
+            } else {
+                visits = step.from;
+            }
+            let mut owners = Vec::with_capacity(visits.len());
+            for (owner, from) in visits {
+                let values: [Value; 4] = [
+                    now.as_microsecond().into(),
+                    from.into(),
+                    last_lane_of(owner).into(),
+                    number(lanes_max),
+                ];
+                let statement = Statement::from_sql_and_values(backend, LANES, values);
+                let rows = db.query_all_raw(statement).await?;
+                let lanes: Vec<WaitingLane> = rows.iter().map(|row| waiting_lane(row, now)).collect::<Result<_>>()?;
+                let complete = lanes.len() < lanes_max;
+                owners.push(WaitingOwner { owner, lanes, complete });
+            }
+            Ok(Waiting { owners, passed_to })
         })
         .await
     }
@@ -121,11 +170,7 @@ impl Store {
         self.read(move |db| async move {
             let mut due = Vec::new();
             for (lane, rows_max) in lanes {
-                let values: [Value; 3] = [
-                    lane.into(),
-                    now_us.into(),
-                    i64::try_from(rows_max).unwrap_or(i64::MAX).into(),
-                ];
+                let values: [Value; 3] = [lane.into(), now_us.into(), number(rows_max)];
                 let statement = Statement::from_sql_and_values(db.get_database_backend(), DUE, values);
                 for row in db.query_all_raw(statement).await? {
                     due.push(due_delivery(&row)?);
@@ -151,6 +196,20 @@ impl Store {
         })
         .await
     }
+}
+
+fn number(max: usize) -> Value {
+    i64::try_from(max).unwrap_or(i64::MAX).into()
+}
+
+fn waiting_lane(row: &QueryResult, now: Timestamp) -> Result<WaitingLane> {
+    let first_us: Option<i64> = row.try_get("", "first_at")?;
+    let later_us: Option<i64> = row.try_get("", "later_at")?;
+    Ok(WaitingLane {
+        lane: row.try_get("", "lane")?,
+        is_due: first_us.is_some_and(|first_us| first_us <= now.as_microsecond()),
+        later_at: later_us.map(timestamp).transpose()?,
+    })
 }
 
 pub(super) fn due_delivery(row: &QueryResult) -> Result<DueDelivery> {
