@@ -57,6 +57,8 @@ pub struct DeliveryActor {
     sweep: Sweep,
     /// The search goes on after a pause.
     pausing: bool,
+    /// The last look brought nothing, and nothing was recorded since.
+    fruitless: bool,
     /// The next look into the store, and when.
     timer: Option<(SpawnHandle, Timestamp)>,
     timers: u32,
@@ -84,6 +86,7 @@ impl DeliveryActor {
             scanning: false,
             sweep: Sweep::default(),
             pausing: false,
+            fruitless: false,
             timer: None,
             timers: 0,
             stopping: false,

@@ -76,7 +76,9 @@ impl DeliveryActor {
 
     /// Looks into the store for those that have less here than they may, while it has more of them.
     pub(super) fn feed(&mut self, ctx: &mut Context<Self>) {
-        if self.scanning {
+        // After a look that brought nothing, another one at once would bring nothing either: what it met is on its way, or
+        // waits to be recorded, or cannot be read.
+        if self.scanning || self.fruitless {
             return;
         }
         if !self.sweep.is_passing() && self.lanes.take_short() {
@@ -209,6 +211,7 @@ impl DeliveryActor {
             Ok(seen) => {
                 let later_at = seen.plan.later_at;
                 let found = self.take_in(seen);
+                self.fruitless = !found;
                 if self.sweep.has_left() && !self.sweep.is_passing() && !found {
                     self.look_after_pause(ctx);
                 }
@@ -219,6 +222,7 @@ impl DeliveryActor {
                 later_at
             }
             Err(error) => {
+                self.fruitless = true;
                 tracing::error!(error = ?error, "deliveries cannot be read; trying again");
                 now.checked_add(STORE_PAUSE).ok()
             }
@@ -305,7 +309,10 @@ impl DeliveryActor {
         ctx.spawn(written.map(move |written, actor: &mut Self, ctx| {
             actor.recording = false;
             match written {
-                Ok(disabled) => actor.recorded(batch, &disabled, ctx),
+                Ok(disabled) => {
+                    actor.fruitless = false;
+                    actor.recorded(batch, &disabled, ctx);
+                }
                 Err(error) => {
                     tracing::error!(error = ?error, "attempts cannot be recorded; trying again");
                     actor.unrecorded.splice(0..0, batch);
