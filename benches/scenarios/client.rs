@@ -61,7 +61,7 @@ impl Client {
     async fn token(&mut self, username: &str, password: &str) -> Result<String> {
         let body = json!({ "username": username, "password": password });
         let answer = self.post("/api/authentication/gettoken", "none", &body).await?;
-        Ok(answer["accessToken"].as_str().context("no accessToken")?.to_owned())
+        Ok(text(&answer, "accessToken")?.to_owned())
     }
 }
 
@@ -98,7 +98,7 @@ pub async fn users(address: SocketAddr, count: usize) -> Result<Vec<String>> {
     let mut tokens = Vec::with_capacity(count);
     for number in 0..count {
         let username = format!("bench-{number}");
-        let user = json!({ "username": username, "password": PASSWORD, "groupIds": [group["id"]] });
+        let user = json!({ "username": username, "password": PASSWORD, "groupIds": [text(&group, "id")?] });
         client.post("/api/v1/users", &admin, &user).await?;
         tokens.push(client.token(&username, PASSWORD).await?);
     }
@@ -123,5 +123,10 @@ pub fn get(path: &str, token: &str) -> Vec<u8> {
 pub fn id_of(status: u16, body: &[u8]) -> Result<uuid::Uuid> {
     ensure!(status == 202, "{status} {}", String::from_utf8_lossy(body));
     let body: Value = serde_json::from_slice(body)?;
-    Ok(body["id"].as_str().context("no id")?.parse()?)
+    Ok(text(&body, "id")?.parse()?)
+}
+
+/// A member that is a text.
+pub fn text<'a>(value: &'a Value, name: &'static str) -> Result<&'a str> {
+    value.get(name).and_then(Value::as_str).context(name)
 }

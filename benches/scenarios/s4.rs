@@ -124,7 +124,7 @@ async fn hold_the_worker(address: SocketAddr) -> Result<Uuid> {
     loop {
         let (_, body) = client.exchange(&look).await?;
         let state: serde_json::Value = serde_json::from_slice(&body)?;
-        if state["status"] == "Started" {
+        if client::text(&state, "status")? == "Started" {
             return Ok(id);
         }
         tokio::time::sleep(LOOK_EVERY).await;

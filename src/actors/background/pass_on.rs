@@ -69,7 +69,6 @@ impl Job {
     ///
     /// # Errors
     /// There is no answer.
-    #[expect(clippy::too_many_arguments, reason = "each is one part of one request")]
     pub(super) async fn exchange(
         &self,
         upstream: &Upstream,
