@@ -116,7 +116,7 @@ async fn a_body_that_does_not_come_is_a_408() {
 #[tokio::test]
 async fn what_the_store_takes_is_not_the_callers_time() {
     let mut start = TestEngine::prepare();
-    start.settings.server.request_timeout_ms = 500;
+    start.settings.server.request_timeout_ms = 2_000;
     let test = start.start().await;
     // The first use of a token is written down; later ones within a minute are not.
     test.api.get("/api/v1/me").await.expect(200);
