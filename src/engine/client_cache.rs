@@ -1,16 +1,11 @@
 //! Credentials of clients, opened and kept in memory for the runs that use them. A change of a client forgets them.
 
-use std::{
-    num::NonZeroUsize,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
-
-use lru::LruCache;
+use std::{sync::Arc, time::Duration};
 
 use crate::{
     clock::Clock,
     domain::ids::{ClientId, TenantId},
+    engine::cache::Cache,
     error::{Code, Error, Result},
     http::{Auth, ClientCredentials},
     store::{Sealer, Store},
@@ -18,17 +13,14 @@ use crate::{
 
 /// How long an answer holds without being asked again, in case another process changed the rows.
 const KEPT: Duration = Duration::from_secs(5);
-const CLIENTS_MAX: NonZeroUsize = NonZeroUsize::new(10_000).unwrap();
-
-type Kept<T> = (T, Duration);
+const CLIENTS_MAX: usize = 10_000;
 
 /// Credentials by client.
 pub struct ClientCache {
     store: Store,
     sealer: Sealer,
-    clock: Clock,
-    kept: Mutex<LruCache<ClientId, Kept<Arc<ClientCredentials>>>>,
-    names: Mutex<LruCache<(TenantId, String), Kept<ClientId>>>,
+    kept: Cache<ClientId, ClientCredentials>,
+    names: Cache<(TenantId, String), ClientId>,
 }
 
 impl ClientCache {
@@ -36,9 +28,8 @@ impl ClientCache {
         Self {
             store,
             sealer,
-            clock,
-            kept: Mutex::new(LruCache::new(CLIENTS_MAX)),
-            names: Mutex::new(LruCache::new(CLIENTS_MAX)),
+            kept: Cache::new(clock.clone(), KEPT, CLIENTS_MAX),
+            names: Cache::new(clock, KEPT, CLIENTS_MAX),
         }
     }
 
@@ -47,11 +38,11 @@ impl ClientCache {
     /// # Errors
     /// `not_found`, or the store does not answer.
     pub async fn credentials(&self, tenant_id: TenantId, id: ClientId) -> Result<Arc<ClientCredentials>> {
-        let now = self.clock.monotonic();
-        let fresh = |kept: &&Kept<Arc<ClientCredentials>>| kept.1 > now && kept.0.tenant_id == tenant_id.uuid();
-        if let Some((credentials, _)) = lock(&self.kept).get(&id).filter(fresh) {
-            return Ok(credentials.clone());
+        let of_tenant = |kept: &Arc<ClientCredentials>| kept.tenant_id == tenant_id.uuid();
+        if let Some(credentials) = self.kept.get(&id).filter(of_tenant) {
+            return Ok(credentials);
         }
+        let generation = self.kept.generation();
         let secrets = self.store.client_secrets(tenant_id, id, &self.sealer).await?;
         let secrets = secrets.ok_or_else(|| Error::not_found("client", id))?;
         let auth = Auth::from_stored_json(&secrets.auth).map_err(Error::internal)?;
@@ -61,16 +52,15 @@ impl ClientCache {
             .map(serde_json::from_str)
             .transpose()
             .map_err(Error::internal)?;
-        let credentials = Arc::new(ClientCredentials {
+        let credentials = ClientCredentials {
             tenant_id: tenant_id.uuid(),
             client_id: id.uuid(),
             version: secrets.version,
             name: secrets.name,
             auth,
             limits,
-        });
-        lock(&self.kept).put(id, (credentials.clone(), now + KEPT));
-        Ok(credentials)
+        };
+        Ok(self.kept.put(id, credentials, generation))
     }
 
     /// The credentials of a client by its id or, if the text is none, by its name; none: there is no such client in the
@@ -92,26 +82,22 @@ impl ClientCache {
     }
 
     async fn named(&self, tenant_id: TenantId, name: &str) -> Result<Option<ClientId>> {
-        let now = self.clock.monotonic();
         let key = (tenant_id, name.to_owned());
-        if let Some((id, _)) = lock(&self.names).get(&key).filter(|kept| kept.1 > now) {
+        if let Some(id) = self.names.get(&key) {
             return Ok(Some(*id));
         }
+        let generation = self.names.generation();
         let found = self.store.client_named(tenant_id, name).await?;
         if let Some(id) = found {
-            lock(&self.names).put(key, (id, now + KEPT));
+            self.names.put(key, id, generation);
         }
         Ok(found)
     }
 
     /// After a change of the client.
     pub fn forget(&self, id: ClientId) {
-        lock(&self.kept).pop(&id);
+        self.kept.forget(&id);
         // The change may be one of names.
-        lock(&self.names).clear();
+        self.names.clear();
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

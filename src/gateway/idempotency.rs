@@ -1,7 +1,5 @@
 //! `Idempotency-Key` on POST: a request that is repeated is answered from the first answer, not run again.
 
-use std::pin::Pin;
-
 use actix_web::{
     Error as WebError, HttpMessage, HttpResponse,
     body::{self, BoxBody, MessageBody},
@@ -20,7 +18,6 @@ use super::{
     json, outer,
     problem::{self, Place},
     request_id::RequestId,
-    whole::to_its_end,
 };
 use crate::{
     engine::{Engine, access::Running, caller::Caller},
@@ -54,12 +51,9 @@ pub(super) async fn once<B: MessageBody + 'static>(request: ServiceRequest, next
         Err(error) => Ok(request.error_response(error)),
         Ok(Start::Replay(response)) => Ok(request.into_response(response)),
         Ok(Start::Run(keeper)) => {
-            // A task of its own: a client that goes away does not leave a request that ran without its answer kept.
-            let run: Pin<Box<dyn Future<Output = Handled>>> = Box::pin(async move {
-                let response = next.call(request).await?.map_into_boxed_body();
-                keeper.keep(response).await
-            });
-            to_its_end(run).await
+            // Goes on without its client, as every POST does ([`super::whole`]): what ran has its answer kept.
+            let response = next.call(request).await?.map_into_boxed_body();
+            keeper.keep(response).await
         }
     }
 }

@@ -20,14 +20,8 @@ pub(super) async fn whole<B: MessageBody + 'static>(request: ServiceRequest, nex
     if matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS) {
         return Ok(next.call(request).await?.map_into_boxed_body());
     }
-    to_its_end(Box::pin(
-        async move { Ok(next.call(request).await?.map_into_boxed_body()) },
-    ))
-    .await
-}
-
-/// Runs a request as a task of its own.
-pub(super) async fn to_its_end(run: Pin<Box<dyn Future<Output = Handled>>>) -> Handled {
+    let run: Pin<Box<dyn Future<Output = Handled>>> =
+        Box::pin(async move { Ok(next.call(request).await?.map_into_boxed_body()) });
     match actix_web::rt::spawn(run).await {
         Ok(handled) => handled,
         Err(ended) => match ended.try_into_panic() {

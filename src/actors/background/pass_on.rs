@@ -19,7 +19,7 @@ use crate::{
         own::{Answer, AnswerBody},
     },
     domain::background::is_safe,
-    engine::upstreams::{Forwarded, Headers, TOKEN, Upstream, client_of},
+    engine::upstreams::{Forwarded, Headers, Upstream, client_of},
     error::{Code, Error},
     http::{self, Step, StreamBody, StreamRequest},
 };
@@ -150,10 +150,6 @@ impl Job {
         let mut inbound = headers_of(envelope);
         // An answer that is stored is read by whoever asks for it, not by who sent the request: it comes as it is.
         inbound.retain(|(name, _)| name != "accept-encoding");
-        if upstream.pass_credentials && envelope.header("authorization").is_some() {
-            // Our own token was apart from it, and is not kept; only then is this the upstream's.
-            inbound.push((HeaderName::from_static(TOKEN), HeaderValue::from_static("")));
-        }
         let forwarded = Forwarded {
             client_ip: envelope.client_ip.clone(),
             host: envelope

@@ -88,7 +88,7 @@ pub async fn deliveries_for(services: &Services, ended: &Ended<'_>) -> Result<Ve
             targets
                 .subscriptions
                 .iter()
-                .filter(|target| target.enabled && target.events.iter().any(|event| event == BACKGROUND_FINISHED))
+                .filter(|target| target.hears(BACKGROUND_FINISHED))
                 .map(|target| (Some(target.id), target.url.clone()))
                 .collect()
         }

@@ -85,6 +85,14 @@ pub struct Secrets {
     previous: Option<(SigningSecret, Timestamp)>,
 }
 
+impl Target {
+    /// Whether it is told of such events.
+    #[must_use]
+    pub fn hears(&self, event: &str) -> bool {
+        self.enabled && self.events.iter().any(|heard| heard == event)
+    }
+}
+
 impl Secrets {
     /// Those that sign now, newest first.
     pub fn at(&self, now: Timestamp) -> impl Iterator<Item = &SigningSecret> {

@@ -11,8 +11,10 @@ use crate::{
 /// Whether the tenant has a webhook subscription that is enabled for the end of background requests; asked of a cache.
 pub(super) async fn is_subscribed(engine: &Engine, tenant_id: TenantId) -> Result<bool> {
     let targets = engine.services().targets.of(tenant_id).await?;
-    let mut enabled = targets.subscriptions.iter().filter(|target| target.enabled);
-    Ok(enabled.any(|target| target.events.iter().any(|event| event == BACKGROUND_FINISHED)))
+    Ok(targets
+        .subscriptions
+        .iter()
+        .any(|target| target.hears(BACKGROUND_FINISHED)))
 }
 
 /// The notifications of a request that is cancelled; `base_url` is where links began for who cancels it.
