@@ -116,14 +116,18 @@ impl Clock {
         }
     }
 
-    /// Waits for a time span of this clock.
-    #[expect(clippy::disallowed_methods, reason = "this file is where the time is waited for")]
-    pub async fn sleep(&self, span: Duration) {
-        match &self.inner.source {
-            Source::System { .. } => tokio::time::sleep(span).await,
-            Source::Manual { .. } => {
-                let until = self.now().checked_add(span).unwrap_or(Timestamp::MAX);
-                self.sleep_until(until).await;
+    /// Waits for a time span of this clock. The span begins with this call and not with the first poll: what decided on a
+    /// wait and hands the future on has fixed its end.
+    pub fn sleep(&self, span: Duration) -> impl Future<Output = ()> + Send + use<> {
+        let clock = self.clone();
+        let from = (self.now(), tokio::time::Instant::now());
+        async move {
+            match &clock.inner.source {
+                Source::System { .. } => tokio::time::sleep_until(from.1 + span).await,
+                Source::Manual { .. } => {
+                    let until = from.0.checked_add(span).unwrap_or(Timestamp::MAX);
+                    clock.sleep_until(until).await;
+                }
             }
         }
     }

@@ -338,7 +338,7 @@ impl BackgroundActor {
         self.go_on(ctx);
         let clock = self.services().clock.clone();
         let interval = Duration::from_secs(self.services().settings.engine.sweep_seconds);
-        let timer = wrap_future::<_, Self>(async move { clock.sleep(interval).await });
+        let timer = wrap_future::<_, Self>(clock.sleep(interval));
         ctx.spawn(timer.map(|(), actor: &mut Self, ctx| actor.load_page(None, ctx)));
     }
 

@@ -153,7 +153,7 @@ impl Registry {
 
     fn start_singleton_in(&self, kind: &'static str, wait: Duration, ctx: &mut Context<Self>) {
         let clock = self.services.clock.clone();
-        let timer = wrap_future::<_, Self>(async move { clock.sleep(wait).await });
+        let timer = wrap_future::<_, Self>(clock.sleep(wait));
         ctx.spawn(timer.map(move |(), registry: &mut Self, ctx| registry.start_singleton(kind, ctx)));
     }
 

@@ -120,7 +120,7 @@ impl Registry {
         match child.addr.clone() {
             // Its exit is answered with a look at the row, which starts a new instance.
             Some(addr) => tell(&addr, Stop),
-            None => look_at(tenant, id, Duration::ZERO, ctx),
+            None => self.look_at(tenant, id, Duration::ZERO, ctx),
         }
         true
     }
@@ -142,10 +142,12 @@ impl Registry {
             return;
         }
         match exited.reason {
-            ExitReason::Gone | ExitReason::Deactivated => look_at(exited.tenant_id, exited.id, Duration::ZERO, ctx),
+            ExitReason::Gone | ExitReason::Deactivated => {
+                self.look_at(exited.tenant_id, exited.id, Duration::ZERO, ctx)
+            }
             ExitReason::Fenced => {
                 child.last_exit = Some(exited.reason.as_str().into());
-                look_at(exited.tenant_id, exited.id, Duration::from_secs(1), ctx);
+                self.look_at(exited.tenant_id, exited.id, Duration::from_secs(1), ctx);
             }
             ExitReason::Panicked => {
                 child.last_exit = Some(exited.reason.as_str().into());
@@ -154,7 +156,7 @@ impl Registry {
                         child.status.set_restarts(child.status.restarts() + 1);
                         self.restarts += 1;
                         tracing::error!(api_call.id = %exited.id, wait_ms, "actor panicked; it is started again");
-                        look_at(exited.tenant_id, exited.id, Duration::from_millis(wait_ms), ctx);
+                        self.look_at(exited.tenant_id, exited.id, Duration::from_millis(wait_ms), ctx);
                     }
                     Verdict::GiveUp => {
                         tracing::error!(api_call.id = %exited.id, "actor panicked too often; it stays down");
@@ -172,7 +174,7 @@ impl Registry {
     pub(super) fn arm_sweep(&self, ctx: &mut Context<Self>) {
         let clock = self.services.clock.clone();
         let interval = Duration::from_secs(self.services.settings.engine.sweep_seconds);
-        let timer = wrap_future::<_, Self>(async move { clock.sleep(interval).await });
+        let timer = wrap_future::<_, Self>(clock.sleep(interval));
         ctx.spawn(timer.map(|(), registry: &mut Self, ctx| registry.sweep(ctx)));
     }
 
@@ -202,6 +204,26 @@ impl Registry {
         ctx.spawn(wrap_future::<_, Self>(pages).map(|(), registry: &mut Self, ctx| registry.arm_sweep(ctx)));
     }
 
+    /// Reads the row, after a wait, and makes who lives agree with it.
+    fn look_at(&self, tenant_id: TenantId, id: CallApiId, wait: Duration, ctx: &mut Context<Self>) {
+        let services = self.services.clone();
+        let pause = services.clock.sleep(wait);
+        let row = async move {
+            pause.await;
+            loop {
+                match services.store.armed_call(tenant_id, id).await {
+                    Ok(row) => return row,
+                    Err(error) => {
+                        tracing::error!(api_call.id = %id, error = ?error, "row cannot be read; trying again");
+                        services.clock.sleep(Duration::from_secs(1)).await;
+                    }
+                }
+            }
+        };
+        let looked = wrap_future::<_, Self>(row);
+        ctx.spawn(looked.map(move |row, registry, ctx| registry.reconcile(id, row.map(Box::new), ctx)));
+    }
+
     pub(super) fn swept(&mut self, swept: Swept, ctx: &mut Context<Self>) {
         let Swept { after, rows, complete } = swept;
         // Who lives without an active row; it may be a run on request, or newer than the page: the row is looked at again.
@@ -216,7 +238,7 @@ impl Registry {
             .filter(|(_, child)| child.addr.is_some())
         {
             if rows.binary_search_by_key(id, |row| row.id).is_err() {
-                look_at(child.tenant_id, *id, Duration::ZERO, ctx);
+                self.look_at(child.tenant_id, *id, Duration::ZERO, ctx);
             }
         }
         for row in rows {
@@ -231,31 +253,6 @@ impl Registry {
             }
         }
     }
-}
-
-/// Reads the row, after a wait, and makes who lives agree with it.
-fn look_at(tenant_id: TenantId, id: CallApiId, wait: Duration, ctx: &mut Context<Registry>) {
-    ctx.spawn(
-        wrap_future::<_, Registry>(async {})
-            .then(move |(), registry: &mut Registry, _| {
-                let services = registry.services.clone();
-                wrap_future(async move {
-                    if !wait.is_zero() {
-                        services.clock.sleep(wait).await;
-                    }
-                    loop {
-                        match services.store.armed_call(tenant_id, id).await {
-                            Ok(row) => return row,
-                            Err(error) => {
-                                tracing::error!(api_call.id = %id, error = ?error, "row cannot be read; trying again");
-                                services.clock.sleep(Duration::from_secs(1)).await;
-                            }
-                        }
-                    }
-                })
-            })
-            .map(move |row, registry: &mut Registry, ctx| registry.reconcile(id, row.map(Box::new), ctx)),
-    );
 }
 
 /// Sends without waiting; a child that has just gone reports its exit, and a full mailbox is seen in the log.

@@ -263,7 +263,7 @@ impl DeliveryActor {
             return;
         }
         let clock = self.services.clock.clone();
-        let pause = wrap_future::<_, Self>(async move { clock.sleep(LEFT_PAUSE).await });
+        let pause = wrap_future::<_, Self>(clock.sleep(LEFT_PAUSE));
         ctx.spawn(pause.map(|(), actor: &mut Self, ctx| {
             actor.pausing = false;
             actor.look(ctx);
