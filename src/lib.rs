@@ -27,6 +27,7 @@ pub mod error;
 pub mod events;
 pub mod gateway;
 pub mod http;
+pub mod providers;
 pub mod script;
 pub mod settings;
 pub mod store;

@@ -40,6 +40,8 @@ pub struct Settings {
     pub background: Background,
     /// Notifications.
     pub webhooks: Webhooks,
+    /// Automations.
+    pub automations: Automations,
     /// History.
     pub runs: Runs,
     /// Transactions.
@@ -136,6 +138,16 @@ section!(
         timeout_ms: u64,
         rotation_overlap_hours: u64,
         retention_hours: u64,
+    }
+);
+section!(
+    /// `[automations]`
+    Automations {
+        runs_at_once_max: usize,
+        overlap_seconds: u64,
+        wait_seconds_max: u64,
+        errors_kept_max: usize,
+        changes_retention_hours: u64,
     }
 );
 section!(

@@ -83,6 +83,12 @@ ids! {
     SubscriptionId;
     /// A notification on its way to one receiver; the `webhook-id` of its requests.
     DeliveryId;
+    /// A connection to another system's API.
+    ConnectionId;
+    /// A partner function: what a connection does with one kind of object.
+    PartnerFunctionId;
+    /// An automation: when a partner function runs, and for which records.
+    AutomationId;
     /// A row of the audit log.
     AuditId;
 }

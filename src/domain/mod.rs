@@ -1,14 +1,18 @@
 //! The rules of Orrery as pure code: no actors, no database, no I/O, no reading of the clock. Time is an argument.
 
+pub mod automation;
 pub mod background;
 pub mod call_api;
 pub mod call_state;
+pub mod connection;
 pub mod cron;
 pub mod delivery;
 pub mod identifier;
 pub mod ids;
 pub mod json_patch;
 pub mod outcome;
+pub mod partner_function;
+pub mod record;
 pub mod retry;
 pub mod rights;
 pub mod schedule;

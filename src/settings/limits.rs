@@ -10,6 +10,7 @@ pub(super) fn check(settings: &Settings) -> Result<(), Error> {
     let limits = of_engine(settings)
         .into_iter()
         .chain(of_background(settings))
+        .chain(of_automations(settings))
         .chain(of_gateway(settings));
     for (key, value, min, max) in limits {
         if !(min..=max).contains(&value) {
@@ -76,6 +77,32 @@ fn of_background(settings: &Settings) -> Vec<Limit> {
             8_760,
         ),
         ("webhooks.retention_hours", webhooks.retention_hours, 1, 8_760),
+    ]
+}
+
+fn of_automations(settings: &Settings) -> Vec<Limit> {
+    let automations = &settings.automations;
+    vec![
+        (
+            "automations.runs_at_once_max",
+            automations.runs_at_once_max as u64,
+            1,
+            4_096,
+        ),
+        ("automations.overlap_seconds", automations.overlap_seconds, 0, 86_400),
+        ("automations.wait_seconds_max", automations.wait_seconds_max, 1, 86_400),
+        (
+            "automations.errors_kept_max",
+            automations.errors_kept_max as u64,
+            1,
+            10_000,
+        ),
+        (
+            "automations.changes_retention_hours",
+            automations.changes_retention_hours,
+            1,
+            876_000,
+        ),
     ]
 }
 
