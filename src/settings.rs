@@ -147,7 +147,6 @@ section!(
         overlap_seconds: u64,
         wait_seconds_max: u64,
         errors_kept_max: usize,
-        changes_retention_hours: u64,
     }
 );
 section!(

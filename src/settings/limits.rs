@@ -97,12 +97,6 @@ fn of_automations(settings: &Settings) -> Vec<Limit> {
             1,
             10_000,
         ),
-        (
-            "automations.changes_retention_hours",
-            automations.changes_retention_hours,
-            1,
-            876_000,
-        ),
     ]
 }
 
