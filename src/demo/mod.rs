@@ -1,5 +1,6 @@
 //! `demo`: the engine on SQLite in a fresh directory, with a sample shop and an active call, for a first look.
 
+mod books;
 mod directory;
 mod erp;
 mod sample;

@@ -17,7 +17,10 @@ use orrery::{clock::Clock, settings::Upstream};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::erp::{self, Erp};
+use super::{
+    books::{self, Books},
+    erp::{self, Erp},
+};
 use crate::command::Failure;
 
 /// The header that the shop wants.
@@ -62,10 +65,12 @@ impl Shop {
         }));
         let shared = state.clone();
         let erp = Data::new(Erp::new(state.clock.clone()));
+        let books = Data::new(Books::new(state.clock.clone()));
         let app = move || {
             App::new()
                 .configure(|config| routes(config, &shared))
                 .configure(|config| erp::routes(config, &erp))
+                .configure(|config| books::routes(config, &books))
         };
         let server = HttpServer::new(app)
             .workers(1)
