@@ -2,6 +2,9 @@
 
 pub mod api_token;
 pub mod audit_log;
+pub mod automation;
+pub mod automation_run;
+pub mod automation_state;
 pub mod background_body;
 pub mod background_key;
 pub mod background_request;
@@ -9,11 +12,17 @@ pub mod call_api;
 pub mod call_api_state;
 pub mod client;
 pub mod client_token;
+pub mod connection;
+pub mod connection_state;
 pub mod delivery_attempt;
 pub mod group;
 pub mod idempotency_key;
+pub mod object_mapping;
+pub mod partner_function;
 pub mod run;
 pub mod run_body;
+pub mod script;
+pub mod script_version;
 pub mod secret_key;
 pub mod shard_lease;
 pub mod tenant;

@@ -9,6 +9,7 @@ mod m20261122_000003_create_call_api;
 mod m20261122_000004_create_transaction;
 mod m20261122_000005_create_background;
 mod m20261122_000006_create_webhook;
+mod m20261122_000007_create_connection;
 mod table;
 
 /// All migrations in their order.
@@ -24,6 +25,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000004_create_transaction::Migration),
             Box::new(m20261122_000005_create_background::Migration),
             Box::new(m20261122_000006_create_webhook::Migration),
+            Box::new(m20261122_000007_create_connection::Migration),
         ]
     }
 }

@@ -154,8 +154,19 @@ fn claim_of(id: BackgroundId, epoch: i64) -> fence::Claim {
 /// # Errors
 /// [`Error::Lease`]: it belongs to another process.
 pub(super) async fn hold(transaction: &DatabaseTransaction, id: BackgroundId, epoch: i64) -> Result<()> {
-    let claims = [claim_of(id, epoch)].into();
-    match fence::broken(transaction, &claims).await?.is_empty() {
+    hold_claim(transaction, claim_of(id, epoch)).await
+}
+
+/// Keeps the shard of an actor's row ours until the transaction ends; `id` is that of the row.
+///
+/// # Errors
+/// [`Error::Lease`]: it belongs to another process.
+pub(super) async fn hold_shard_of(transaction: &DatabaseTransaction, id: Uuid, epoch: i64) -> Result<()> {
+    hold_claim(transaction, (u8::try_from(shard_of(id)).unwrap_or_default(), epoch)).await
+}
+
+async fn hold_claim(transaction: &DatabaseTransaction, claim: fence::Claim) -> Result<()> {
+    match fence::broken(transaction, &[claim].into()).await?.is_empty() {
         true => Ok(()),
         false => Err(batch::fenced()),
     }

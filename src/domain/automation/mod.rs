@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::partner_function::Direction;
 
+pub mod run;
+
 /// What starts a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum AutomationType {
