@@ -17,6 +17,11 @@ pub const KIND_BACKGROUND: &str = "background";
 /// The kind of the actor that sends notifications; an engine has one.
 pub const KIND_DELIVERY: &str = "delivery";
 
+/// The kind of the actors that keep a connection's token, circuit and places; a family.
+pub const KIND_CONNECTION: &str = "connection";
+/// The kind of the actors that run automations; a family.
+pub const KIND_AUTOMATION: &str = "automation";
+
 /// Where an actor of a kind that an engine has one of stands in lists: before all others, the registry first.
 #[must_use]
 pub fn list_key(kind: &str, id: Uuid) -> Uuid {
@@ -32,7 +37,7 @@ pub fn list_key(kind: &str, id: Uuid) -> Uuid {
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Observed {
-    /// `call_api`, `registry`, `background`, `delivery`.
+    /// `call_api`, `connection`, `automation`, `registry`, `background`, `delivery`.
     pub kind: &'static str,
     /// The id of what it acts for.
     pub id: Uuid,
@@ -41,7 +46,8 @@ pub struct Observed {
     pub tenant_id: Option<TenantId>,
     /// Its name, where it has one.
     pub name: String,
-    /// `idle`, `waiting`, `running`, `stopping`, `stopped`.
+    /// `idle`, `waiting`, `running`, `stopping`, `stopped`; automations also `suspended`, `paused`; connections `active`,
+    /// `held`, `needs_reauthorisation`, `error`.
     pub phase: &'static str,
     /// Since when it is in this phase.
     pub since: Timestamp,
@@ -108,6 +114,20 @@ pub struct Counters {
     pub skipped: u64,
 }
 
+/// The words of phases, by the number that a [`ChildStatus`] keeps.
+const WORDS: [&str; 11] = [
+    "idle",
+    "waiting",
+    "running",
+    "stopping",
+    "stopped",
+    "suspended",
+    "paused",
+    "active",
+    "held",
+    "needs_reauthorisation",
+    "error",
+];
 const WAITING: u8 = 1;
 const RUNNING: u8 = 2;
 const STOPPING: u8 = 3;
@@ -125,7 +145,12 @@ pub struct ChildStatus {
 impl ChildStatus {
     /// Notes the phase and the next due time.
     pub fn set(&self, phase: Phase, next_due_at: Option<Timestamp>) {
-        self.phase.store(code(phase), Ordering::Relaxed);
+        self.set_word(phase.as_str(), next_due_at);
+    }
+
+    /// Notes the word of the phase, one of those that [`Observed::phase`] names, and the next due time.
+    pub fn set_word(&self, word: &str, next_due_at: Option<Timestamp>) {
+        self.phase.store(code(word), Ordering::Relaxed);
         self.next_due_us.store(
             next_due_at.map_or(i64::MAX, Timestamp::as_microsecond),
             Ordering::Relaxed,
@@ -145,13 +170,8 @@ impl ChildStatus {
 
     /// The word of the phase.
     pub fn phase(&self) -> &'static str {
-        match self.phase.load(Ordering::Relaxed) {
-            WAITING => "waiting",
-            RUNNING => "running",
-            STOPPING => "stopping",
-            STOPPED => "stopped",
-            _ => "idle",
-        }
+        let code = usize::from(self.phase.load(Ordering::Relaxed));
+        WORDS.get(code).copied().unwrap_or("idle")
     }
 
     /// Due, but its run has not started: how late it is now, microseconds.
@@ -187,12 +207,29 @@ impl ChildStatus {
     }
 }
 
-fn code(phase: Phase) -> u8 {
-    match phase.as_str() {
-        "waiting" => WAITING,
-        "running" => RUNNING,
-        "stopping" => STOPPING,
-        "stopped" => STOPPED,
-        _ => 0,
+fn code(word: &str) -> u8 {
+    let place = WORDS.iter().position(|known| *known == word);
+    place.and_then(|place| u8::try_from(place).ok()).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_word_is_kept() {
+        let status = ChildStatus::default();
+        for word in WORDS {
+            status.set_word(word, None);
+            assert_eq!(status.phase(), word);
+        }
+        for (code, word) in [
+            (WAITING, "waiting"),
+            (RUNNING, "running"),
+            (STOPPING, "stopping"),
+            (STOPPED, "stopped"),
+        ] {
+            assert_eq!(WORDS[usize::from(code)], word);
+        }
     }
 }

@@ -11,9 +11,10 @@ use crate::{
         api_call::ApiCallActor,
         observed::{Counters, KIND_CALL_API, KIND_REGISTRY, Observed},
         registry::{
+            family::Clan,
             messages::{
-                Adopt, BootEnded, Borrow, ChildExited, Drain, Find, FindOne, ObserveRegistry, Reconcile, Restart,
-                Running, Summarise, Summary, Swept,
+                Adopt, BootEnded, Borrow, ChildExited, Drain, Find, FindOne, Found, ObserveRegistry, Reconcile,
+                Restart, Running, Summarise, Summary, Swept,
             },
             roster::{Child, Roster},
             singleton::Post,
@@ -53,6 +54,7 @@ pub struct Registry {
     pub(super) arbiters: Vec<ArbiterHandle>,
     pub(super) roster: Roster,
     pub(super) singletons: Vec<Post>,
+    pub(super) clans: Vec<Clan>,
     pub(super) phase: RegistryPhase,
     pub(super) since: Timestamp,
     pub(super) next_serial: u64,
@@ -70,6 +72,7 @@ impl Registry {
             arbiters,
             roster: Roster::new(),
             singletons: Vec::new(),
+            clans: Vec::new(),
             phase: RegistryPhase::Booting,
             since,
             next_serial: 0,
@@ -144,7 +147,8 @@ impl Handler<Find> for Registry {
     fn handle(&mut self, Find(filter): Find, _: &mut Self::Context) -> Self::Result {
         self.messages += 1;
         let after = filter.after;
-        let found = self
+        let wants_calls = filter.kind.as_deref().is_none_or(|kind| kind == KIND_CALL_API);
+        let calls = self
             .roster
             .range((
                 after.map_or(std::ops::Bound::Unbounded, std::ops::Bound::Excluded),
@@ -157,9 +161,18 @@ impl Handler<Find> for Registry {
                     .as_deref()
                     .is_none_or(|phase| child.status.phase() == phase)
             })
-            .filter_map(|(_, child)| Some((child.addr.clone()?, child.last_exit.as_deref().map(str::to_owned))))
-            .take(filter.limit);
-        MessageResult(found.collect())
+            .filter_map(|(id, child)| {
+                Some(Found {
+                    id: id.uuid(),
+                    observe: child.addr.clone()?.recipient(),
+                    last_exit: child.last_exit.as_deref().map(str::to_owned),
+                })
+            })
+            .take(if wants_calls { filter.limit } else { 0 });
+        let mut found: Vec<_> = calls.chain(self.find_members(&filter)).collect();
+        found.sort_by_key(|found| found.id);
+        found.truncate(filter.limit);
+        MessageResult(found)
     }
 }
 
@@ -264,6 +277,7 @@ impl Handler<Summarise> for Registry {
             }
         }
         self.count_singletons(&mut summary);
+        latest_us = latest_us.max(self.count_members(tenant, &mut summary));
         summary.latest_ms = u64::try_from(latest_us / 1_000).unwrap_or(0);
         MessageResult(summary)
     }

@@ -4,13 +4,15 @@ use std::{sync::Arc, time::Duration};
 
 use actix::Addr;
 use tokio::sync::{Mutex, Semaphore, oneshot};
+use uuid::Uuid;
 
 use crate::{
     actors::{
         api_call::messages::{FailOnPurpose, Observe, RunOnce},
-        observed::{KIND_CALL_API, KIND_REGISTRY, Observed},
+        observed::{KIND_CALL_API, KIND_REGISTRY, Observed, list_key},
         registry::{
             actor::Registry,
+            family::{AddFamily, AdoptMembers, Family, FindMember, RefreshMember, RestartMember},
             messages::{
                 ActorFilter, Borrow, Drain, Find, FindOne, ObserveRegistry, Reconcile, Restart, Running, Summarise,
                 Summary,
@@ -27,6 +29,8 @@ pub use crate::actors::api_call::messages::{Failing, RunNow};
 
 /// Requests to the registry at the same time; more are refused.
 const REQUESTS_MAX: usize = 256;
+/// Rows of one page of a family's boot.
+const BOOT_PAGE_ROWS: u64 = 1_000;
 /// How long one actor may take to show itself.
 const OBSERVE_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -102,13 +106,12 @@ impl RegistryHandle {
             }
         }
         seen.truncate(filter.limit);
-        if wants(KIND_CALL_API) {
-            let limit = filter.limit.saturating_sub(seen.len());
-            for (child, last_exit) in self.ask(Find(ActorFilter { limit, ..filter })).await? {
-                // One that ends in this moment is left out.
-                if let Ok(Ok(observed)) = tokio::time::timeout(OBSERVE_TIMEOUT, child.send(Observe)).await {
-                    seen.push(Observed { last_exit, ..observed });
-                }
+        let limit = filter.limit.saturating_sub(seen.len());
+        for found in self.ask(Find(ActorFilter { limit, ..filter })).await? {
+            // One that ends in this moment is left out.
+            if let Ok(Ok(observed)) = tokio::time::timeout(OBSERVE_TIMEOUT, found.observe.send(Observe)).await {
+                let last_exit = found.last_exit;
+                seen.push(Observed { last_exit, ..observed });
             }
         }
         Ok(seen)
@@ -131,7 +134,7 @@ impl RegistryHandle {
     ///
     /// # Errors
     /// `not_found`: no such actor lives in this tenant.
-    pub async fn observe_one(&self, tenant: TenantId, kind: &str, id: uuid::Uuid) -> Result<Observed> {
+    pub async fn observe_one(&self, tenant: TenantId, kind: &str, id: Uuid) -> Result<Observed> {
         if kind == KIND_REGISTRY {
             let registry = self.ask(ObserveRegistry).await?;
             return if registry.id == id {
@@ -141,7 +144,7 @@ impl RegistryHandle {
             };
         }
         let missing = || Error::not_found("actor", format!("{kind}/{id}"));
-        if kind != KIND_CALL_API {
+        if list_key(kind, id) != id {
             let of_kind = ActorFilter {
                 kind: Some(kind.to_owned()),
                 limit: 1,
@@ -150,14 +153,17 @@ impl RegistryHandle {
             let found = self.observe(of_kind).await?;
             return found.into_iter().find(|one| one.id == id).ok_or_else(missing);
         }
-        let (child, last_exit) = self
-            .ask(FindOne {
-                tenant,
-                id: CallApiId::from(id),
-            })
-            .await?
-            .ok_or_else(missing)?;
-        match tokio::time::timeout(OBSERVE_TIMEOUT, child.send(Observe)).await {
+        let (observe, last_exit) = if kind == KIND_CALL_API {
+            let child = self.ask(FindOne { tenant, id: id.into() }).await?;
+            let (child, last_exit) = child.ok_or_else(missing)?;
+            (child.recipient(), last_exit)
+        } else {
+            let kind = kind.to_owned();
+            let member = self.ask(FindMember { kind, tenant, id }).await?;
+            let found = member.ok_or_else(missing)?.found;
+            (found.observe, found.last_exit)
+        };
+        match tokio::time::timeout(OBSERVE_TIMEOUT, observe.send(Observe)).await {
             Ok(Ok(observed)) => Ok(Observed { last_exit, ..observed }),
             _ => Err(missing()),
         }
@@ -167,10 +173,13 @@ impl RegistryHandle {
     ///
     /// # Errors
     /// `not_found`.
-    pub async fn restart(&self, tenant: TenantId, kind: &str, id: uuid::Uuid) -> Result<()> {
+    pub async fn restart(&self, tenant: TenantId, kind: &str, id: Uuid) -> Result<()> {
         let known = if kind == KIND_CALL_API {
             let id = CallApiId::from(id);
             self.ask(Restart { tenant, id }).await?
+        } else if list_key(kind, id) == id {
+            let kind = kind.to_owned();
+            self.ask(RestartMember { kind, tenant, id }).await?
         } else {
             id == self.services.node_id && self.ask(RestartSingleton(kind.to_owned())).await?
         };
@@ -187,6 +196,47 @@ impl RegistryHandle {
     /// `unavailable`.
     pub async fn enlist(&self, singleton: Singleton) -> Result<()> {
         self.ask(Enlist(singleton)).await
+    }
+
+    /// Gives every row of a family its actor, page by page, and keeps rows and actors alike from now on. Ends when all
+    /// pages are in.
+    ///
+    /// # Errors
+    /// The store does not answer; `unavailable`.
+    pub async fn enlist_family(&self, family: Family) -> Result<()> {
+        let (kind, all) = (family.kind, family.rows.clone());
+        self.ask(AddFamily(family)).await?;
+        let mut after = None;
+        loop {
+            let rows = all.page(after, BOOT_PAGE_ROWS).await?;
+            let Some(last) = rows.last() else { return Ok(()) };
+            after = Some(last.id);
+            self.ask(AdoptMembers { kind, rows }).await?;
+        }
+    }
+
+    /// After any change of a row of a family, or of what it depends on: its actor is started, told to read it again, or
+    /// ended. Doing it twice does no harm.
+    ///
+    /// # Errors
+    /// The store does not answer, or the engine is stopping; `not_found` for an unknown kind.
+    pub async fn refresh_member(&self, kind: &'static str, tenant: TenantId, id: Uuid) -> Result<()> {
+        let slot = usize::from(id.as_bytes()[15]) % self.refreshes.len();
+        let Some(slot) = self.refreshes.get(slot) else {
+            return Ok(());
+        };
+        let _one_at_a_time = slot.lock().await;
+        self.ask(RefreshMember { kind, tenant, id }).await?
+    }
+
+    /// The address of a member of a family, if it lives; `A` is the actor type that the family was made for.
+    ///
+    /// # Errors
+    /// `unavailable`.
+    pub async fn member<A: actix::Actor>(&self, kind: &str, tenant: TenantId, id: Uuid) -> Result<Option<Addr<A>>> {
+        let kind = kind.to_owned();
+        let found = self.ask(FindMember { kind, tenant, id }).await?;
+        Ok(found.and_then(|member| member.address.downcast_ref::<Addr<A>>().cloned()))
     }
 
     /// Lets the actor of a call panic: for tests of the supervision.

@@ -1,12 +1,17 @@
 //! What the registry hears.
 
-use actix::{Addr, Message, WeakAddr};
+use actix::{Addr, Message, Recipient, WeakAddr};
+use uuid::Uuid;
 
 use crate::{
     actors::{
-        api_call::ApiCallActor,
+        api_call::{ApiCallActor, messages::Observe},
         observed::Observed,
-        registry::{actor::Registry, singleton::SingletonExited},
+        registry::{
+            actor::Registry,
+            family::{MemberExited, RefreshMember},
+            singleton::SingletonExited,
+        },
     },
     domain::ids::{CallApiId, TenantId},
     error::Result,
@@ -43,7 +48,7 @@ pub struct Borrow(pub Box<ArmedCall>);
 pub struct ActorFilter {
     /// Of one tenant; the registry itself and what an engine has one of are everybody's.
     pub tenant: Option<TenantId>,
-    /// `call_api`, `registry`, `background` or `delivery`.
+    /// `call_api`, `connection`, `automation`, `registry`, `background` or `delivery`.
     pub kind: Option<String>,
     /// `waiting`, `running`, ...
     pub phase: Option<String>,
@@ -53,9 +58,19 @@ pub struct ActorFilter {
     pub limit: usize,
 }
 
-/// Addresses of the actors that a filter finds, in the order of their ids.
+/// The way to an actor, for those who look at it.
+pub struct Found {
+    /// Of what it acts for.
+    pub id: Uuid,
+    /// Asks it to show itself.
+    pub observe: Recipient<Observe>,
+    /// How the instance before ended.
+    pub last_exit: Option<String>,
+}
+
+/// The actors of calls and of families that a filter finds, in the order of their ids.
 #[derive(Message)]
-#[rtype(result = "Vec<(Addr<ApiCallActor>, Option<String>)>")]
+#[rtype(result = "Vec<Found>")]
 pub struct Find(pub ActorFilter);
 
 /// The address of one actor.
@@ -198,6 +213,27 @@ impl RegistryLink {
     pub(super) fn singleton_exited(&self, exited: SingletonExited) {
         if let Some(registry) = self.0.upgrade() {
             registry.do_send(exited);
+        }
+    }
+    /// The death notice of a member of a family.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the death notice: a full mailbox must not lose it"
+    )]
+    pub(super) fn member_exited(&self, exited: MemberExited) {
+        if let Some(registry) = self.0.upgrade() {
+            registry.do_send(exited);
+        }
+    }
+
+    /// Lets the registry look at the row of another member of a family, which may have become able to work.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "nobody would tell it again: a full mailbox must not lose it"
+    )]
+    pub fn refresh_member(&self, kind: &'static str, tenant: TenantId, id: Uuid) {
+        if let Some(registry) = self.0.upgrade() {
+            registry.do_send(RefreshMember { kind, tenant, id });
         }
     }
 }

@@ -14,6 +14,7 @@ use crate::{
         observed::ChildStatus,
         registry::{
             actor::{Registry, RegistryPhase},
+            members::sweep_family,
             messages::{ChildExited, ExitReason, RegistryLink, Swept},
             roster::{Child, Restarts, Verdict},
         },
@@ -185,7 +186,11 @@ impl Registry {
         }
         let services = self.services.clone();
         let registry = ctx.address();
+        let families = self.family_rows();
         let pages = async move {
+            for (kind, rows) in families {
+                sweep_family(kind, rows, registry.clone()).await;
+            }
             let mut after = None;
             loop {
                 let page = services.store.active_calls_page(after, SWEEP_PAGE_ROWS).await;

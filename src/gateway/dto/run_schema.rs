@@ -177,7 +177,7 @@ pub struct CommitResultSchema {
 #[schema(as = Actor)]
 #[serde(rename_all = "camelCase")]
 pub struct ActorSchema {
-    /// `call_api`, `registry`, `background` or `delivery`.
+    /// `call_api`, `connection`, `automation`, `registry`, `background` or `delivery`.
     kind: String,
     id: Uuid,
     name: String,
