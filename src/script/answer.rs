@@ -50,6 +50,8 @@ fn parse(content: &[u8], job: &Job, heap_mib: u32) -> Option<Result<Output, Erro
         "T" => Value::Text(rest.to_owned()),
         "J" => Value::Json(rest.to_owned()),
         "A" => Value::Abort,
+        "U" => Value::Unchanged,
+        "S" => Value::Skip,
         "X" => {
             let (state, lines) = rest.split_once('\n')?;
             // JSON.stringify writes no line breaks: each line is one transaction.

@@ -6,9 +6,10 @@
   const { compile, invoke, log } = globalThis.__natives;
   delete globalThis.__natives;
 
-  const URL_SCRIPT = 1, BODY_SCRIPT = 2, RESPONSE_SCRIPT = 3;
+  const URL_SCRIPT = 1, BODY_SCRIPT = 2, RESPONSE_SCRIPT = 3, RECORD_SCRIPT = 4;
   const INPUTS = ['call', 'lastRun', 'state', 'dueAt', 'now', 'console'];
   const INPUTS_WITH_RESPONSE = INPUTS.concat(['request', 'response']);
+  const INPUTS_OF_RECORD = ['record', 'context', 'now', 'console'];
   const PREFIX = '"use strict";return (function(){', SUFFIX = '\n})';
   const MESSAGE_LENGTH_MAX = 4096, STACK_LENGTH_MAX = 8192, SHOWN_LENGTH_MAX = 80;
   const TRANSACTION_BYTES_MAX = 1048576;
@@ -32,6 +33,7 @@
     [BODY_SCRIPT]: 'A body script must return a string, or an object to be sent as JSON.',
     [RESPONSE_SCRIPT]: 'A response script must return a transaction object, an array of them, "Abort", or ' +
       '{"transactions": [...], "state": {...}}.',
+    [RECORD_SCRIPT]: 'A record script must return the record (an object), nothing to keep it as it is, or null or "Skip" to leave it out.',
   };
 
   function show(value) {
@@ -143,8 +145,19 @@
     return `X${stateText}\n${transactions(list)}`;
   }
 
-  // One letter (T text, J JSON, A abort, X transactions: state, then one line each), then the content.
+  function recordAnswer(value) {
+    if (value === undefined) return 'U';
+    if (value === null || value === 'Skip') return 'S';
+    const odd = Array.isArray(value) ? 'an array' : oddity(value);
+    if (odd !== null) refuseReturned(RECORD_SCRIPT, odd);
+    const text = stringifyObject(value, 'The returned record');
+    requireSize(text.length, outputBytesMax, 'The output of the script');
+    return 'J' + text;
+  }
+
+  // One letter (T text, J JSON, A abort, U unchanged, S skip, X transactions: state, then one line each), then the content.
   function answer(kind, value) {
+    if (kind === RECORD_SCRIPT) return recordAnswer(value);
     if (kind !== RESPONSE_SCRIPT) {
       if (typeof value === 'string') {
         requireSize(value.length, outputBytesMax, 'The output of the script');
@@ -224,13 +237,18 @@
 
   // --- Entry points --------------------------------------------------------------------------------------------------------------
 
+  function inputsOf(kind) {
+    if (kind === RECORD_SCRIPT) return INPUTS_OF_RECORD;
+    return kind === RESPONSE_SCRIPT ? INPUTS_WITH_RESPONSE : INPUTS;
+  }
+
   // For a script: a function that runs it once, or a failure as text. Compiled twice: first as a whole function body, so that no text can close our
   // function early; then one level down, so that a script may declare names that its inputs have (const state = ...).
   function prepare(kind, name, source) {
     const report = [];
     let made = compile(report, name, '"use strict";', source, '');
     if (made !== undefined) {
-      made = compile(report, name, PREFIX, source, SUFFIX, ...(kind === RESPONSE_SCRIPT ? INPUTS_WITH_RESPONSE : INPUTS));
+      made = compile(report, name, PREFIX, source, SUFFIX, ...inputsOf(kind));
     }
     if (made === undefined) return failure('compile', report[0], name, report);
     return (contextText, stateText, body, bodyForJson) => run(made, kind, name, contextText, stateText, body, bodyForJson);
@@ -261,6 +279,11 @@
     const report = [];
     try {
       const context = JSON.parse(contextText);
+      if (kind === RECORD_SCRIPT) {
+        const record = JSON.parse(bodyForJson === undefined ? body : bodyForJson);
+        const value = invoke(report, made(record, context, context.now, console));
+        return report.length > 0 ? failure('thrown', report[0], name, report) : answer(kind, value);
+      }
       const state = stateText === undefined ? {} : JSON.parse(stateText);
       const response = kind === RESPONSE_SCRIPT ? makeResponse(context.response, body, bodyForJson) : undefined;
       const inner = made(context.call, context.lastRun, state, context.dueAt, context.now, console, context.request, response);

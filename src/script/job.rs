@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-/// The three places where a call has a script.
+/// The places where there is a script: three in a call, and one on the way of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Kind {
@@ -15,6 +15,8 @@ pub enum Kind {
     Body,
     /// Returns transactions, `"Abort"`, or transactions with a new state.
     Response,
+    /// Of a partner function or a mapping: returns the record's new data, nothing to keep it as it is, or null to leave it out.
+    Record,
 }
 
 impl Kind {
@@ -24,6 +26,7 @@ impl Kind {
             Kind::Url => "url script",
             Kind::Body => "body script",
             Kind::Response => "response script",
+            Kind::Record => "record script",
         }
     }
 }
@@ -64,6 +67,41 @@ pub struct Context {
     pub request: Option<RequestInfo>,
     /// `response`; response scripts only.
     pub response: Option<ResponseInfo>,
+    /// `record` and `context`; record scripts only, which see nothing of the members above but `now`.
+    pub record: Option<RecordInfo>,
+}
+
+/// A record on its way through an automation.
+#[derive(Debug, Clone)]
+pub struct RecordInfo {
+    /// `record`: the text of a JSON object.
+    pub data: Bytes,
+    /// `context`.
+    pub about: RecordAbout,
+}
+
+/// Where a record comes from and where it goes.
+#[derive(Debug, Clone, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RecordAbout {
+    /// The connection's id.
+    pub connection: String,
+    /// The provider's name, upper case.
+    pub provider: String,
+    /// The automation's id.
+    pub automation: String,
+    /// `IMPORT` or `EXPORT`.
+    pub direction: String,
+    /// The entity of our records.
+    pub entity: String,
+    /// The provider's object.
+    pub object: String,
+    /// The key of our record, where it is known.
+    pub key: Option<String>,
+    /// The provider's id, where it is known.
+    pub remote_id: Option<String>,
+    /// RFC 3339.
+    pub now: String,
 }
 
 /// How the previous run ended.
@@ -111,7 +149,7 @@ pub struct Output {
 pub enum Value {
     /// A URL, or a body that is sent as it is.
     Text(String),
-    /// A body script's object, as JSON text.
+    /// A body or record script's object, as JSON text.
     Json(String),
     /// Exactly `"Abort"`.
     Abort,
@@ -122,6 +160,10 @@ pub enum Value {
         /// The JSON text of the new state, where the script gave one.
         state: Option<String>,
     },
+    /// A record script returned nothing: the record stays as it is.
+    Unchanged,
+    /// A record script returned null or exactly `"Skip"`: the record is left out.
+    Skip,
 }
 
 /// One call of `console`.

@@ -22,7 +22,9 @@ mod wire;
 mod worker;
 
 pub use error::{Error, ScriptError, ScriptErrorKind};
-pub use job::{Context, Job, Kind, LastRun, LogLevel, LogLine, Output, RequestInfo, ResponseInfo, Value};
+pub use job::{
+    Context, Job, Kind, LastRun, LogLevel, LogLine, Output, RecordAbout, RecordInfo, RequestInfo, ResponseInfo, Value,
+};
 pub use limits::{Confinement, PoolSettings, PoolStatus, WorkerCommand};
 pub use pool::ScriptPool;
 

@@ -93,11 +93,17 @@ pub(super) fn put_job(out: &mut Vec<u8>, operation: u8, number: u64, job: &Job) 
         out.extend_from_slice(job.source.as_bytes());
         put_frame(out, |out| put_context(out, &job.context));
         put_optional(out, job.context.state.as_ref().map(|state| state.as_bytes()));
-        put_optional(
-            out,
-            job.context.response.as_ref().map(|response| response.body.as_ref()),
-        );
+        put_optional(out, body_of(&job.context));
     });
+}
+
+/// What travels beside the small inputs: the answer's body, or the record.
+fn body_of(context: &Context) -> Option<&[u8]> {
+    match (&context.response, &context.record) {
+        (Some(response), _) => Some(response.body.as_ref()),
+        (None, Some(record)) => Some(record.data.as_ref()),
+        (None, None) => None,
+    }
 }
 
 /// How many bytes of a job count against the input limit.
@@ -111,7 +117,8 @@ pub(super) fn input_bytes(job: &Job) -> usize {
                 .map(|(name, value)| name.len() + value.len())
                 .sum::<usize>()
     });
-    job.source.len() + body + context.state.as_ref().map_or(0, |state| state.len())
+    let record = context.record.as_ref().map_or(0, |record| record.data.len());
+    job.source.len() + body + record + context.state.as_ref().map_or(0, |state| state.len())
 }
 
 /// A job as the worker reads it.
@@ -155,6 +162,7 @@ fn kind_number(kind: Kind) -> u8 {
         Kind::Url => 1,
         Kind::Body => 2,
         Kind::Response => 3,
+        Kind::Record => 4,
     }
 }
 
@@ -182,6 +190,11 @@ fn put_context(out: &mut Vec<u8>, context: &Context) {
         now: &'a str,
         request: Option<&'a super::job::RequestInfo>,
         response: Option<Head<'a>>,
+    }
+    if let Some(record) = &context.record {
+        // Writing strings to memory does not fail.
+        let _ = serde_json::to_writer(out, &record.about);
+        return;
     }
     let response = context.response.as_ref();
     let inputs = Inputs {

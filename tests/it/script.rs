@@ -2,6 +2,7 @@
 
 mod attacks;
 mod processes;
+mod records;
 mod results;
 mod surroundings;
 

@@ -279,7 +279,7 @@ pub async fn interpret(
                 logs,
             })
         }
-        Value::Text(_) | Value::Json(_) => Err(unexpected("response_script", logs)),
+        Value::Text(_) | Value::Json(_) | Value::Unchanged | Value::Skip => Err(unexpected("response_script", logs)),
     }
 }
 
@@ -305,6 +305,7 @@ async fn run_script(
         now: services.clock.now().to_string(),
         request,
         response,
+        record: None,
     };
     let wall_ms = Some(u64::from(call.definition.limits.script_ms));
     let job = Job {
