@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::partner_function::Direction;
 
+pub mod machine;
 pub mod run;
 
 /// What starts a run.
