@@ -161,7 +161,7 @@ pub struct SentRequest {
 }
 
 impl SentRequest {
-    pub(super) fn new(request: Arc<Request>) -> SentRequest {
+    pub(crate) fn new(request: Arc<Request>) -> SentRequest {
         SentRequest { request }
     }
 

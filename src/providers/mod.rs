@@ -3,6 +3,11 @@
 //! Nothing here sends anything: a [`Provider`] is a pure description, driven by `settings/providers/*.toml`. Whoever sends takes
 //! a permit of the connection's actor, adds its credentials and passes the one outbound client.
 
+pub mod common;
+pub mod data;
+pub mod exact;
+mod pending;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -241,4 +246,15 @@ pub trait Provider: Send + Sync {
     /// # Errors
     /// See [`TroubleKind`].
     fn read_written(&self, account: &Account, outgoing: Outgoing<'_>, answer: &Response) -> Result<Written, Trouble>;
+}
+
+/// The dialect of a provider.
+#[must_use]
+pub fn of(kind: ProviderKind) -> &'static dyn Provider {
+    match kind {
+        ProviderKind::Xero => &pending::Pending(ProviderKind::Xero),
+        ProviderKind::QuickBooks => &pending::Pending(ProviderKind::QuickBooks),
+        ProviderKind::NetSuite => &pending::Pending(ProviderKind::NetSuite),
+        ProviderKind::Rest => &pending::Pending(ProviderKind::Rest),
+    }
 }
