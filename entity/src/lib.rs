@@ -3,6 +3,7 @@
 pub mod api_token;
 pub mod audit_log;
 pub mod automation;
+pub mod automation_event;
 pub mod automation_run;
 pub mod automation_state;
 pub mod background_body;
@@ -19,6 +20,8 @@ pub mod group;
 pub mod idempotency_key;
 pub mod object_mapping;
 pub mod partner_function;
+pub mod record;
+pub mod record_link;
 pub mod run;
 pub mod run_body;
 pub mod script;

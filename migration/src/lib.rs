@@ -10,6 +10,7 @@ mod m20261122_000004_create_transaction;
 mod m20261122_000005_create_background;
 mod m20261122_000006_create_webhook;
 mod m20261122_000007_create_connection;
+mod m20261122_000008_create_record;
 mod table;
 
 /// All migrations in their order.
@@ -26,6 +27,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000005_create_background::Migration),
             Box::new(m20261122_000006_create_webhook::Migration),
             Box::new(m20261122_000007_create_connection::Migration),
+            Box::new(m20261122_000008_create_record::Migration),
         ]
     }
 }

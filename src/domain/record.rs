@@ -4,7 +4,16 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::domain::validate::FieldError;
+use crate::domain::{
+    ids::{ConnectionId, TenantId},
+    validate::FieldError,
+};
+
+mod changed;
+mod decide;
+
+pub use changed::{CHANGED_PATHS_MAX, both_changed, changed_members, touches};
+pub use decide::{Decision, Ours, Policy, Theirs, decide};
 
 /// Longest name of an entity, in characters.
 pub const ENTITY_CHARACTERS_MAX: usize = 64;
@@ -13,7 +22,10 @@ pub const KEY_CHARACTERS_MAX: usize = 200;
 /// Largest data of a record, bytes of JSON.
 pub const DATA_BYTES_MAX: usize = 1_048_576;
 
-/// What happened to a record; `<entity>.<word>` is the kind of the event.
+/// Longest id or version that a provider may give a record, in characters.
+pub const REMOTE_ID_CHARACTERS_MAX: usize = 200;
+
+/// What happened to a record; `<entity>.<word>` says it in events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ChangeKind {
@@ -28,6 +40,27 @@ pub enum ChangeKind {
 impl ChangeKind {
     /// Every kind.
     pub const ALL: [Self; 3] = [Self::Created, Self::Updated, Self::Deleted];
+
+    /// The kind of the event.
+    #[must_use]
+    pub const fn event_kind(self) -> &'static str {
+        match self {
+            Self::Created => "record.created",
+            Self::Updated => "record.updated",
+            Self::Deleted => "record.deleted",
+        }
+    }
+
+    /// What this change and then another one came to, for someone who saw neither.
+    #[must_use]
+    pub const fn then(self, next: Self) -> Self {
+        match (self, next) {
+            (Self::Created, Self::Updated) => Self::Created,
+            // It was there before both, and is there again.
+            (Self::Deleted, Self::Created) => Self::Updated,
+            (_, next) => next,
+        }
+    }
 
     /// The word in events and in the store.
     #[must_use]
@@ -50,7 +83,7 @@ impl ChangeKind {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Link {
     /// Which connection.
-    pub connection_id: Uuid,
+    pub connection_id: ConnectionId,
     /// The provider's object (`Contacts`).
     pub object: String,
     /// The provider's id.
@@ -61,6 +94,35 @@ pub struct Link {
     pub remote_updated_at: Option<Timestamp>,
     /// The version of our record that both sides had last.
     pub record_version: i64,
+}
+
+/// The id by which events tell of a record, which itself has an entity and a key.
+#[must_use]
+pub fn subject_id(tenant_id: TenantId, entity: &str, key: &str) -> Uuid {
+    // The name of an entity has no slash in it.
+    Uuid::new_v5(&tenant_id.uuid(), format!("{entity}/{key}").as_bytes())
+}
+
+/// The name under which every try to send the same version of the same record is known to the provider: 36 characters of
+/// `[a-f0-9-]`. `created_at` tells a record from an earlier one with its key.
+#[must_use]
+pub fn idempotency_key(
+    connection_id: ConnectionId,
+    object: &str,
+    entity: &str,
+    key: &str,
+    created_at: Timestamp,
+    version: i64,
+) -> String {
+    // Lengths, so that no two different lists of texts are the same name.
+    let name = format!(
+        "{}:{object}{}:{entity}{}:{key}{}:{version}",
+        object.len(),
+        entity.len(),
+        key.len(),
+        created_at.as_microsecond()
+    );
+    Uuid::new_v5(&connection_id.uuid(), name.as_bytes()).to_string()
 }
 
 /// The name of an entity as it is stored: lower case, so that `Supplier` and `supplier` are one.
@@ -110,6 +172,46 @@ mod tests {
             assert!(entity_name("entity", wrong).is_err(), "{wrong}");
         }
         assert!(check_key("key", "INV-1/2026 ä").is_ok());
+        assert!(check_key("key", &"a".repeat(201)).is_err());
         assert!(check_key("key", "").is_err() && check_key("key", "a\n").is_err());
+    }
+
+    #[test]
+    fn changes_come_to_one_and_words_are_read_back() {
+        use ChangeKind::{Created, Deleted, Updated};
+        for (first, second, together) in [
+            (Created, Updated, Created),
+            (Created, Deleted, Deleted),
+            (Updated, Updated, Updated),
+            (Updated, Deleted, Deleted),
+            (Deleted, Created, Updated),
+        ] {
+            assert_eq!(first.then(second), together);
+        }
+        for kind in ChangeKind::ALL {
+            assert_eq!(ChangeKind::parse(kind.as_str()), Some(kind));
+            assert_eq!(kind.event_kind(), format!("record.{}", kind.as_str()));
+        }
+    }
+
+    #[test]
+    fn what_is_sent_again_has_the_same_name_and_nothing_else_has() {
+        let connection = ConnectionId::from(Uuid::from_u128(7));
+        let name = |object: &str, key: &str, second, version| {
+            let at = Timestamp::from_second(second).unwrap();
+            idempotency_key(connection, object, "supplier", key, at, version)
+        };
+        let names = [
+            name("Contacts", "A", 1, 1),
+            name("Contacts", "A", 1, 2),
+            name("Contacts", "A", 2, 1),
+            name("Contacts", "B", 1, 1),
+            name("Contact", "sA", 1, 1),
+        ];
+        let distinct: std::collections::HashSet<_> = names.iter().collect();
+        assert_eq!(distinct.len(), names.len());
+        assert_eq!(name("Contacts", "A", 1, 1), names[0]);
+        let tenant = TenantId::from(Uuid::from_u128(1));
+        assert_ne!(subject_id(tenant, "a", "b"), subject_id(tenant, "a", "c"));
     }
 }
