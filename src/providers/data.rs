@@ -2,6 +2,7 @@
 
 use config::{Config, File, FileFormat};
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::{Object, Trouble, common};
 use crate::http::Limits;
@@ -65,6 +66,12 @@ pub struct ObjectData {
     /// Query parameters of each list request, `name=value`.
     #[serde(default)]
     pub query: Vec<String>,
+    /// Query parameters of each request that makes or changes one, `name=value`.
+    #[serde(default)]
+    pub write_query: Vec<String>,
+    /// The member and its value that mark an object as deleted, `name=value`.
+    #[serde(default)]
+    pub deleted: Option<String>,
     /// Members that an object to be made gets where it lacks them, `name=value`.
     #[serde(default)]
     pub members: Vec<String>,
@@ -139,6 +146,13 @@ impl ObjectData {
     #[must_use]
     pub fn place(&self) -> &str {
         self.path.as_deref().unwrap_or(&self.name)
+    }
+
+    /// Is this object marked as deleted?
+    #[must_use]
+    pub fn is_deleted(&self, object: &Value) -> bool {
+        let mark = self.deleted.as_deref().map(pair);
+        mark.is_some_and(|(member, value)| object.get(member).and_then(Value::as_str) == Some(value))
     }
 
     fn is_called(&self, wanted: &str) -> bool {

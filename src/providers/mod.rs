@@ -7,6 +7,7 @@ pub mod common;
 pub mod data;
 pub mod exact;
 mod pending;
+mod xero;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -252,7 +253,7 @@ pub trait Provider: Send + Sync {
 #[must_use]
 pub fn of(kind: ProviderKind) -> &'static dyn Provider {
     match kind {
-        ProviderKind::Xero => &pending::Pending(ProviderKind::Xero),
+        ProviderKind::Xero => &xero::Xero,
         ProviderKind::QuickBooks => &pending::Pending(ProviderKind::QuickBooks),
         ProviderKind::NetSuite => &pending::Pending(ProviderKind::NetSuite),
         ProviderKind::Rest => &pending::Pending(ProviderKind::Rest),
