@@ -10,6 +10,7 @@ pub mod delivery;
 pub mod identifier;
 pub mod ids;
 pub mod json_patch;
+pub mod lenient;
 pub mod outcome;
 pub mod partner_function;
 pub mod record;

@@ -22,41 +22,7 @@ use crate::{
     http::{Auth, Limits, Request, Response, Secret},
 };
 
-/// The members of a connection that are no secrets, as they were given.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Profile {
-    /// The account at the provider: Xero's tenant, QuickBooks' realm, NetSuite's account.
-    pub remote_instance_id: Option<String>,
-    /// For people.
-    pub remote_instance_code: Option<String>,
-    /// For people.
-    pub remote_instance_name: Option<String>,
-    /// For people.
-    pub remote_instance_display: Option<String>,
-    /// Issued by the provider.
-    pub client_id: Option<String>,
-    /// `Bearer`.
-    pub token_type: Option<String>,
-    /// When the access token ends: a date, a time, or seconds from when it was given.
-    pub expires_in: Option<String>,
-    /// Base of the token endpoint, in place of the provider's own.
-    pub account_server: Option<String>,
-    /// Base of the API, in place of the provider's own.
-    pub api_domain: Option<String>,
-    /// A JSON object as text: what else the provider needs; for REST the description of the API.
-    pub supporting_fields: Option<String>,
-    /// For providers that sign in with a password.
-    pub user_name: Option<String>,
-    /// Whether requests carry credentials; absent: yes.
-    pub require_authentication: Option<bool>,
-    /// Free text; `inactive` and `disabled` make a connection that is disabled.
-    pub state: Option<String>,
-    /// Some systems keep companies in files.
-    pub company_file: Option<String>,
-    /// For people.
-    pub company_name: Option<String>,
-}
+pub use crate::domain::connection::Profile;
 
 /// The members of a connection that are secrets.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

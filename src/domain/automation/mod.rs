@@ -6,7 +6,10 @@ use serde::{Deserialize, Serialize};
 use crate::domain::partner_function::Direction;
 
 pub mod machine;
+pub mod read;
 pub mod run;
+
+mod read_criteria;
 
 /// What starts a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::ids::ScriptId;
 
+pub mod read;
+
 /// Which way records go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
@@ -21,6 +23,18 @@ impl Direction {
         match self {
             Self::Import => "IMPORT",
             Self::Export => "EXPORT",
+        }
+    }
+
+    /// Reads the word in any case, as people write it.
+    ///
+    /// # Errors
+    /// What is expected.
+    pub fn read(text: &str) -> Result<Self, String> {
+        match text.trim().to_ascii_uppercase().as_str() {
+            "IMPORT" => Ok(Self::Import),
+            "EXPORT" => Ok(Self::Export),
+            _ => Err("must be IMPORT or EXPORT".to_owned()),
         }
     }
 }
