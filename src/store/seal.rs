@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 
 use super::{Error, Result, Store};
 use crate::{
-    domain::ids::{CallApiId, ClientId, SubscriptionId, TenantId},
+    domain::ids::{CallApiId, ClientId, ConnectionId, SubscriptionId, TenantId},
     settings::Settings,
 };
 
@@ -66,6 +66,17 @@ impl Place {
             table: "client",
             row_id: id.uuid(),
             column: "auth_sealed",
+        }
+    }
+
+    /// The secrets of a connection (`connection.secrets`).
+    #[must_use]
+    pub fn connection_secrets(tenant_id: TenantId, id: ConnectionId) -> Self {
+        Self {
+            tenant_id,
+            table: "connection",
+            row_id: id.uuid(),
+            column: "secrets",
         }
     }
 
