@@ -4,6 +4,7 @@ pub mod automation;
 pub mod background;
 pub mod call_api;
 pub mod call_state;
+pub mod circuit;
 pub mod connection;
 pub mod cron;
 pub mod delivery;

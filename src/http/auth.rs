@@ -112,6 +112,22 @@ pub struct OauthClient {
     pub credentials_in: CredentialsIn,
 }
 
+/// A client that proves itself with a signed assertion, as NetSuite's certificate-based client credentials want it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct JwtClient {
+    /// The token endpoint, which is the assertion's audience, too.
+    pub token_url: String,
+    /// Issued by the provider.
+    pub client_id: String,
+    /// The provider's id of the certificate that belongs to the key.
+    pub certificate_id: String,
+    /// In PEM: RSA signs with PS256, EC with ES256 or ES384.
+    pub private_key: Secret,
+    /// As the provider writes it.
+    pub scope: String,
+}
+
 /// How requests of a client are authenticated. Serialises in the shown form, secrets masked; for the stored form see
 /// [`Auth::to_stored_json`], for input from people `Auth::from_input`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -148,6 +164,11 @@ pub enum Auth {
         #[serde(flatten)]
         oauth: OauthClient,
         refresh_token: Secret,
+    },
+    /// OAuth 2, client credentials grant with a signed assertion in place of a secret; for connections only.
+    Oauth2Jwt {
+        #[serde(flatten)]
+        jwt: JwtClient,
     },
     /// Credentials are posted as JSON, the answer holds a token.
     Login {
@@ -204,6 +225,7 @@ impl Auth {
             Auth::Oauth2RefreshToken { oauth, refresh_token } => {
                 vec![("clientSecret", &oauth.client_secret), ("refreshToken", refresh_token)]
             }
+            Auth::Oauth2Jwt { jwt } => vec![("privateKey", &jwt.private_key)],
             Auth::Login { body, .. } => vec![("body", body)],
             Auth::Hmac { secret, .. } => vec![("secret", secret)],
         }
@@ -219,6 +241,7 @@ impl Auth {
             Auth::Oauth2ClientCredentials { .. } => "oauth2ClientCredentials",
             Auth::Oauth2Password { .. } => "oauth2Password",
             Auth::Oauth2RefreshToken { .. } => "oauth2RefreshToken",
+            Auth::Oauth2Jwt { .. } => "oauth2Jwt",
             Auth::Login { .. } => "login",
             Auth::Hmac { .. } => "hmac",
         }
@@ -235,6 +258,7 @@ impl Auth {
             Auth::Oauth2ClientCredentials { oauth }
             | Auth::Oauth2Password { oauth, .. }
             | Auth::Oauth2RefreshToken { oauth, .. } => Some(&oauth.token_url),
+            Auth::Oauth2Jwt { jwt } => Some(&jwt.token_url),
             Auth::Login { url, .. } => Some(url),
             _ => None,
         }

@@ -11,6 +11,7 @@ mod egress;
 mod error;
 mod exchange;
 mod headers;
+mod jwt;
 mod message;
 mod opened;
 mod outbound;
@@ -29,13 +30,15 @@ mod vault;
 mod wire;
 
 pub use auth::{
-    Auth, ClientCredentials, CredentialsIn, HmacAlgorithm, HmacEncoding, KeyPlace, Limits, LoginMethod, OauthClient,
+    Auth, ClientCredentials, CredentialsIn, HmacAlgorithm, HmacEncoding, JwtClient, KeyPlace, Limits, LoginMethod,
+    OauthClient,
 };
 pub use auth_input::{LIMIT_MAX, Merge};
 pub use budget::Permit;
 pub use egress::EgressPolicy;
 pub use error::{Error, RETRY_AFTER_MS_MAX, Refusal, RetryClass, Step, classify_status};
 pub use headers::{check_name as check_header_name, check_value as check_header_value};
+pub use jwt::check_key as check_private_key;
 pub use message::{Method, REDACTED, Request, RequestSample, Response, SentRequest};
 pub use outbound::{Check, Outbound};
 pub use redact::{redacted, redacted_headers};

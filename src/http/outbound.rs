@@ -22,6 +22,7 @@ use super::exchange::{Answer, Stage};
 use super::headers;
 use super::message::{Request, Response, SentRequest};
 use super::pool::HostSlots;
+use super::secret::Secret;
 use super::settings::HttpSettings;
 use super::tls;
 use super::token::{Known, Token, Tokens, with_token};
@@ -189,6 +190,39 @@ impl Outbound {
                 expires_at: None,
             },
         }
+    }
+
+    /// Takes an access token that came with the credentials: it is used until it ends, unless a newer one was got from the
+    /// same refresh token. Whether it was taken.
+    ///
+    /// # Errors
+    /// Step `token`: the vault cannot be read.
+    pub async fn adopt_token(
+        &self,
+        client: &ClientCredentials,
+        access_token: &Secret,
+        expires_at: Option<Timestamp>,
+    ) -> Result<bool, Error> {
+        let token = access_token.clone();
+        self.shared.tokens.adopt(&self.shared, client, token, expires_at).await
+    }
+
+    /// When the token in use should be renewed: a minute before its end, or a tenth of its life. None without a token that
+    /// ends.
+    pub fn token_renew_at(&self, client: &ClientCredentials) -> Option<Timestamp> {
+        self.shared.tokens.renew_at(client)
+    }
+
+    /// Gets a token where there is none, or it is time to renew it, at most one request at a time. Must run on a thread of
+    /// an actix runtime.
+    ///
+    /// # Errors
+    /// Step `token`.
+    pub async fn renew_token(&self, client: &Arc<ClientCredentials>) -> Result<(), Error> {
+        if client.auth.needs_token() {
+            self.shared.tokens.get(&self.shared, client, Known::default()).await?;
+        }
+        Ok(())
     }
 
     /// Forgets tokens and budget of a client that was deleted.

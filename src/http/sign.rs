@@ -49,6 +49,7 @@ impl Credential {
             | Auth::Oauth2ClientCredentials { .. }
             | Auth::Oauth2Password { .. }
             | Auth::Oauth2RefreshToken { .. }
+            | Auth::Oauth2Jwt { .. }
             | Auth::Login { .. } => Ok(Credential::Nothing),
         }
     }

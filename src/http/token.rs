@@ -38,6 +38,21 @@ pub(super) struct Token {
     version: i64,
 }
 
+impl Token {
+    fn new(secret: Secret, expires_at: Option<Timestamp>, since: Timestamp, version: i64) -> Token {
+        let renew_at = expires_at.map(|ends| {
+            let life = Duration::try_from(ends.duration_since(since)).unwrap_or_default();
+            ends.checked_sub(EARLY.min(life / 10)).unwrap_or(ends)
+        });
+        Token {
+            secret,
+            expires_at,
+            renew_at,
+            version,
+        }
+    }
+}
+
 /// The tokens of an engine.
 #[derive(Default)]
 pub(super) struct Tokens {
@@ -105,6 +120,53 @@ impl Tokens {
                 "the token request was cut off by the end of its thread",
             )),
         }
+    }
+
+    /// Takes an access token that came with the credentials, to be used until it ends. One that was got since from the same
+    /// refresh token wins: the vault knows it. Kept in memory only; after a restart it comes again with the credentials.
+    pub async fn adopt(
+        &self,
+        shared: &Arc<Shared>,
+        client: &ClientCredentials,
+        secret: Secret,
+        expires_at: Option<Timestamp>,
+    ) -> Result<bool, Error> {
+        let now = shared.clock.now();
+        if !client.auth.needs_token() || expires_at.is_some_and(|ends| ends <= now) {
+            return Ok(false);
+        }
+        let slot = self.slot(client);
+        // Not in the middle of a refresh, whose answer is newer.
+        let _guard = Arc::clone(&slot.refreshing).lock_owned().await;
+        if let Auth::Oauth2RefreshToken { .. } = &client.auth {
+            let stored = shared.vault.load(client.tenant_id, client.client_id).await;
+            let stored = stored.map_err(vault_failed)?;
+            let seed = seed_fingerprint(&client.auth);
+            let is_spent = stored.token.is_some_and(|token| token.seed_fingerprint == seed);
+            let is_refused = stored.refused.is_some_and(|(version, _)| version >= client.version);
+            if is_spent || is_refused {
+                return Ok(false);
+            }
+        }
+        Ok(slot.with(|state| {
+            let is_older = |current: &Arc<Token>| current.version < client.version;
+            let takes = state.current.as_ref().is_none_or(is_older);
+            if takes {
+                state.current = Some(Arc::new(Token::new(secret, expires_at, now, client.version)));
+            }
+            takes
+        }))
+    }
+
+    /// When the token in use is to be renewed, if there is one for this version of the client, and it ends.
+    pub fn renew_at(&self, client: &ClientCredentials) -> Option<Timestamp> {
+        let slot = self.slot(client);
+        slot.with(|state| {
+            let current = state.current.as_ref();
+            current
+                .filter(|token| token.version >= client.version)
+                .and_then(|token| token.renew_at)
+        })
     }
 
     /// Forgets a deleted client.
@@ -322,7 +384,7 @@ impl Refresh {
 
     async fn request(&self, refresh_token: Option<&Secret>) -> Result<Grant, Error> {
         let auth = &self.client.auth;
-        let Some(request) = token_request::build(auth, refresh_token) else {
+        let Some(request) = token_request::build(auth, refresh_token, self.shared.clock.now())? else {
             return Err(Error::new(Step::Token, format!("kind {} has no token", auth.kind())));
         };
         let plan = Plan {
@@ -359,16 +421,7 @@ impl Refresh {
     }
 
     fn token_since(&self, secret: Secret, expires_at: Option<Timestamp>, since: Timestamp) -> Arc<Token> {
-        let renew_at = expires_at.map(|ends| {
-            let life = Duration::try_from(ends.duration_since(since)).unwrap_or_default();
-            ends.checked_sub(EARLY.min(life / 10)).unwrap_or(ends)
-        });
-        Arc::new(Token {
-            secret,
-            expires_at,
-            renew_at,
-            version: self.client.version,
-        })
+        Arc::new(Token::new(secret, expires_at, since, self.client.version))
     }
 }
 

@@ -10,6 +10,7 @@ use url::form_urlencoded;
 use super::auth::{Auth, CredentialsIn, OauthClient};
 use super::error::{Error, RetryClass, Step, classify_status};
 use super::exchange::Answer;
+use super::jwt::assertion;
 use super::message::{REDACTED, Request};
 use super::secret::{Secret, hex};
 use super::sign::basic;
@@ -25,8 +26,26 @@ pub(super) struct Grant {
     pub expires_at: Option<Timestamp>,
 }
 
+/// The media type of a form.
+const FORM: &str = "application/x-www-form-urlencoded";
+/// What `client_assertion` holds (RFC 7523).
+const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+
 /// The request that gets a token; `None` for kinds without one. `refresh_token` overrides the one in the definition.
-pub(super) fn build(auth: &Auth, refresh_token: Option<&Secret>) -> Option<Request> {
+pub(super) fn build(auth: &Auth, refresh_token: Option<&Secret>, now: Timestamp) -> Result<Option<Request>, Error> {
+    match auth {
+        Auth::Oauth2Jwt { jwt } => {
+            let mut form = form_urlencoded::Serializer::new(String::new());
+            form.append_pair("grant_type", "client_credentials")
+                .append_pair("client_assertion_type", ASSERTION_TYPE)
+                .append_pair("client_assertion", assertion(jwt, now)?.expose());
+            Ok(Some(post(&jwt.token_url, FORM, &form.finish(), None)))
+        }
+        _ => Ok(with_secret(auth, refresh_token)),
+    }
+}
+
+fn with_secret(auth: &Auth, refresh_token: Option<&Secret>) -> Option<Request> {
     let mut form = form_urlencoded::Serializer::new(String::new());
     let oauth = match auth {
         Auth::Oauth2ClientCredentials { oauth } => {
@@ -68,12 +87,7 @@ pub(super) fn build(auth: &Auth, refresh_token: Option<&Secret>) -> Option<Reque
             None
         }
     };
-    Some(post(
-        &oauth.token_url,
-        "application/x-www-form-urlencoded",
-        &form.finish(),
-        authorization,
-    ))
+    Some(post(&oauth.token_url, FORM, &form.finish(), authorization))
 }
 
 /// Reads the answer of a token endpoint.
@@ -228,12 +242,12 @@ mod tests {
             "oauth2ClientCredentials",
             json!({"credentialsIn":"body","scope":"x y","audience":"z"}),
         );
-        let request = build(&in_body, None).unwrap();
+        let request = build(&in_body, None, now()).unwrap().unwrap();
         let expected = "grant_type=client_credentials&scope=x+y&audience=z&client_id=a+b&client_secret=p%2Bw%26x";
         assert_eq!(request.body.unwrap(), expected);
         assert!(request.secret_headers.is_empty());
         let in_header = auth("oauth2RefreshToken", json!({"refreshToken":"seed"}));
-        let request = build(&in_header, Some(&"next".into())).unwrap();
+        let request = build(&in_header, Some(&"next".into()), now()).unwrap().unwrap();
         assert_eq!(request.body.unwrap(), "grant_type=refresh_token&refresh_token=next");
         // "a+b:p%2Bw%26x"
         assert_eq!(request.secret_headers[0].1, "Basic YStiOnAlMkJ3JTI2eA==");

@@ -1,5 +1,7 @@
 //! Connections to other systems: which providers there are, and how a connection stands.
 
+pub mod machine;
+
 use std::fmt;
 use std::str::FromStr;
 
