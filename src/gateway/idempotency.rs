@@ -18,6 +18,7 @@ use super::{
     json, outer,
     problem::{self, Place},
     request_id::RequestId,
+    roots::Root,
 };
 use crate::{
     engine::{Engine, access::Running, caller::Caller},
@@ -94,6 +95,7 @@ async fn begin(request: &mut ServiceRequest) -> Result<Start> {
             place: Place {
                 instance: Some(request.path().to_owned()),
                 request_id: RequestId::of(request.request()),
+                listed: request.app_data::<Root>().is_some_and(|root| root.listed),
             },
             engine,
             key,

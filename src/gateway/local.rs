@@ -8,13 +8,14 @@ use actix_http::{HttpMessage, Payload, Request, error::PayloadError};
 use actix_web::{
     App,
     body::{BodySize, BoxBody, MessageBody},
-    dev::{Service, ServiceResponse},
+    dev::{HttpServiceFactory, Service, ServiceResponse},
     http::{
         Uri,
         header::{HeaderName, HeaderValue},
     },
     middleware::from_fn,
-    test, web,
+    test,
+    web::{self, ServiceConfig},
 };
 use bytes::Bytes;
 use futures_util::{
@@ -24,9 +25,10 @@ use futures_util::{
 };
 
 use super::{
-    RESOURCES, nothing_here, outer,
+    RESOURCES, connections, nothing_here, outer,
     problem::{self, Place},
     request_id::RequestId,
+    roots::{INTEGRATION, Root, V1},
     whole,
 };
 use crate::{
@@ -38,18 +40,27 @@ use crate::{
 
 /// Makes the service, on the thread where it will be called.
 pub(crate) async fn own_resources(engine: Engine) -> Rc<dyn OwnResources> {
-    let mut scope = web::scope("/api/v1").app_data(web::Data::new(engine));
-    for routes in RESOURCES {
+    let mut app = App::new().service(scope(&engine, V1, RESOURCES));
+    for root in INTEGRATION {
+        app = app.service(scope(&engine, root, connections::RESOURCES));
+    }
+    // Made for tests, and exactly this: an app's service without a server.
+    let service = test::init_service(app).await;
+    Rc::new(Local(Rc::new(service)))
+}
+
+fn scope(engine: &Engine, root: Root, resources: &[fn(&mut ServiceConfig)]) -> impl HttpServiceFactory + use<> {
+    let mut scope = web::scope(root.path)
+        .app_data(web::Data::new(engine.clone()))
+        .app_data(root);
+    for routes in resources {
         scope = scope.configure(routes);
     }
     // A cancel drops the call: what it changes is to have its consequences all the same.
-    let scope = scope
+    scope
         .default_service(web::to(nothing_here))
         .wrap(from_fn(whole::whole))
-        .wrap(from_fn(outer::outer));
-    // Made for tests, and exactly this: an app's service without a server.
-    let service = test::init_service(App::new().service(scope)).await;
-    Rc::new(Local(Rc::new(service)))
+        .wrap(from_fn(outer::outer))
 }
 
 struct Local<S>(Rc<S>);
@@ -81,9 +92,11 @@ where
 }
 
 fn refusal(target: &str, request_id: String, error: &Error) -> Answer {
+    let path = target.split('?').next();
     let place = Place {
-        instance: target.split('?').next().map(str::to_owned),
+        instance: path.map(str::to_owned),
         request_id: Some(request_id),
+        listed: path.is_some_and(|path| Root::of(path).listed),
     };
     answer(problem::render(error, &place))
 }

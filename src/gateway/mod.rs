@@ -24,6 +24,7 @@ pub mod auth;
 mod background;
 mod call_apis;
 mod clients;
+mod connections;
 mod docs;
 pub mod dto;
 pub mod etag;
@@ -42,6 +43,7 @@ pub mod page;
 pub mod problem;
 mod rate;
 pub mod request_id;
+mod roots;
 mod runs;
 mod serve;
 mod sign_in;
@@ -55,6 +57,7 @@ mod webhooks;
 mod whole;
 
 pub(crate) use local::own_resources;
+use roots::Root;
 pub use serve::{listen, serve};
 
 /// The resources under `/api/v1`, which all need a token.
@@ -80,7 +83,10 @@ pub fn configure(config: &mut ServiceConfig, engine: &Engine) {
     for upstream in engine.services().upstreams.all() {
         config.service(upstreams::routes(engine, upstream));
     }
-    config.service(resources(engine));
+    config.service(resources(engine, roots::V1, RESOURCES));
+    for root in roots::INTEGRATION {
+        config.service(resources(engine, root, connections::RESOURCES));
+    }
     mount(config, engine, "/api/authentication", sign_in::routes);
     mount(config, engine, "/health", health::routes);
     mount(config, engine, "/metrics", |config| {
@@ -108,9 +114,11 @@ pub fn mount(
 }
 
 /// What needs a token.
-fn resources(engine: &Engine) -> impl HttpServiceFactory + use<> {
-    let mut scope = web::scope("/api/v1").app_data(web::Data::new(engine.clone()));
-    for routes in RESOURCES {
+fn resources(engine: &Engine, root: Root, resources: &[fn(&mut ServiceConfig)]) -> impl HttpServiceFactory + use<> {
+    let mut scope = web::scope(root.path)
+        .app_data(web::Data::new(engine.clone()))
+        .app_data(root);
+    for routes in resources {
         scope = scope.configure(routes);
     }
     scope

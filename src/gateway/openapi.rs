@@ -19,7 +19,9 @@ use super::problem;
         description = "Scheduled calls of external APIs, their scripts, and the transactions that they make. Errors are \
             problem documents (RFC 9457) with a stable `code`. Lists take `limit` and `cursor`. Changes take `If-Match`, \
             POSTs `Idempotency-Key`. `ipp-company-id` chooses the tenant. `erp-api-background` has a request executed in the \
-            background."
+            background. What is under `/integration` is also under `/integration-connections`, and both are also below \
+            `/api/v2` and `/api/v3`; a slash at the end makes no difference, and what is enabled and disabled with POST is so \
+            with PUT, too."
     ),
     paths(
         super::sign_in::get_token,
@@ -52,6 +54,20 @@ use super::problem;
         super::clients::patch,
         super::clients::delete,
         super::clients::check,
+        super::connections::connection::list,
+        super::connections::connection::create,
+        super::connections::connection::get,
+        super::connections::connection::patch,
+        super::connections::connection::delete,
+        super::connections::connection::enable,
+        super::connections::connection::disable,
+        super::connections::partner_function::list,
+        super::connections::partner_function::create,
+        super::connections::partner_function::get,
+        super::connections::partner_function::patch,
+        super::connections::partner_function::delete,
+        super::connections::partner_function::enable,
+        super::connections::partner_function::disable,
         super::call_apis::list,
         super::call_apis::create,
         super::call_apis::get,

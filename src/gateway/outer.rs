@@ -18,6 +18,7 @@ use super::{
     headers,
     problem::{self, Place, Rendered},
     request_id::{self, RequestId},
+    roots::Root,
 };
 use crate::{
     engine::{Engine, upstreams::Upstream},
@@ -69,6 +70,7 @@ pub(super) async fn outer<B: MessageBody + 'static>(
     let place = Place {
         instance: Some(request.path().to_owned()),
         request_id: Some(RequestId::assign(&request, engine.clock())),
+        listed: request.app_data::<Root>().is_some_and(|root| root.listed),
     };
     // A panic is caught here: the next request on this connection must not find it closed.
     let outcome = AssertUnwindSafe(next.call(request)).catch_unwind().await;

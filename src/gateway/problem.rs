@@ -19,6 +19,8 @@ pub struct Place {
     pub instance: Option<String>,
     /// Request id.
     pub request_id: Option<String>,
+    /// Whether `errors` always has an element, and each says everything in its message: for clients that read nothing else.
+    pub listed: bool,
 }
 
 /// The HTTP status of a code.
@@ -79,7 +81,7 @@ pub fn document(error: &Error, place: &Place) -> Value {
     members.insert("status".to_owned(), json!(status.as_u16()));
     members.insert("detail".to_owned(), json!(error.message));
     members.insert("code".to_owned(), json!(error.code.as_str()));
-    members.insert("errors".to_owned(), json!(error.fields));
+    members.insert("errors".to_owned(), errors(error, place));
     if let Some(instance) = &place.instance {
         members.insert("instance".to_owned(), json!(instance));
     }
@@ -90,6 +92,20 @@ pub fn document(error: &Error, place: &Place) -> Value {
         members.insert("step".to_owned(), json!(step));
     }
     Value::Object(members)
+}
+
+fn errors(error: &Error, place: &Place) -> Value {
+    if !place.listed {
+        return json!(error.fields);
+    }
+    if error.fields.is_empty() {
+        return json!([{ "message": error.message }]);
+    }
+    let each = error.fields.iter().map(|one| match one.field.as_str() {
+        "" => json!({ "field": "", "message": one.message }),
+        field => json!({ "field": field, "message": one.to_string() }),
+    });
+    each.collect()
 }
 
 /// The error behind a status that some layer below us answered without a problem document.
@@ -173,6 +189,7 @@ mod tests {
         let place = Place {
             instance: Some("/api/v1/me".to_owned()),
             request_id: Some("r-1".to_owned()),
+            listed: false,
         };
         assert_eq!(
             document(&error, &place),
@@ -182,6 +199,24 @@ mod tests {
                 "errors": [{"field": "name", "message": "must not be empty"}], "step": "url_script", "script": "url",
             })
         );
+    }
+
+    #[test]
+    fn where_only_messages_are_read_there_is_one_and_it_says_all() {
+        let listed = Place {
+            listed: true,
+            ..Place::default()
+        };
+        let errors = |error: &Error| document(error, &listed)["errors"].clone();
+        assert_eq!(
+            errors(&Error::not_found("connection", 7)),
+            json!([{ "message": "There is no connection 7 in this tenant." }])
+        );
+        assert_eq!(
+            errors(&Error::invalid_field("name", "must not be empty")),
+            json!([{ "field": "name", "message": "name: must not be empty" }])
+        );
+        assert_eq!(document(&Error::not_found("x", 7), &Place::default())["errors"], json!([]));
     }
 
     #[test]

@@ -6,12 +6,18 @@ use url::Url;
 use super::Error;
 
 /// Paths of the gateway's own; no upstream may hide one of them or lie below it.
-const OWN: [&str; 7] = [
+const OWN: [&str; 13] = [
     "/api/v1",
+    "/api/v2/integration",
+    "/api/v2/integration-connections",
+    "/api/v3/integration",
+    "/api/v3/integration-connections",
     "/api/authentication",
     "/console",
     "/docs",
     "/health",
+    "/integration",
+    "/integration-connections",
     "/metrics",
     "/openapi.json",
 ];
@@ -183,7 +189,8 @@ mod tests {
         for (prefix, right) in [
             ("/shop", true),
             ("/erp/v2", true),
-            ("/api/v2", true),
+            ("/api/v2/shop", true),
+            ("/integrations", true),
             ("/api/v10", true),
             ("/healthy", true),
             ("", false),
@@ -196,6 +203,9 @@ mod tests {
             ("/{id}", false),
             ("/%73hop", false),
             ("/api", false),
+            ("/api/v2", false),
+            ("/api/v3/integration/x", false),
+            ("/integration", false),
             ("/api/v1", false),
             ("/api/v1/shop", false),
             ("/health", false),

@@ -11,10 +11,9 @@ use actix_web::{
 use crate::{
     domain::ids::BackgroundId,
     engine::{Engine, upstreams::Upstream},
+    gateway::roots::{Root, V1},
 };
 
-/// Under which path the own resources are.
-const OWN: &str = "/api/v1";
 /// Path of the states.
 const STATES: &str = "/api/v1/background";
 
@@ -22,7 +21,7 @@ const STATES: &str = "/api/v1/background";
 pub(super) struct Mount {
     /// Path under which a host app has mounted the gateway; mostly empty.
     pub(super) path: String,
-    /// What follows `/api/v1`, decoded as the router does it; none for an upstream.
+    /// What follows `/api/v1`, decoded as the router does it; none for an upstream and for the integration API.
     pub(super) own: Option<String>,
     /// The upstream.
     pub(super) upstream: Option<Data<Upstream>>,
@@ -33,10 +32,11 @@ impl Mount {
         let upstream = request.app_data::<Data<Upstream>>().cloned();
         let (whole, rest) = (request.match_info().as_str(), request.match_info().unprocessed());
         let matched = whole.strip_suffix(rest).unwrap_or_default();
-        let below = upstream.as_ref().map_or(OWN, |upstream| upstream.prefix.as_str());
+        let root = request.app_data::<Root>().copied().unwrap_or(V1);
+        let below = upstream.as_ref().map_or(root.path, |upstream| upstream.prefix.as_str());
         Self {
             path: matched.strip_suffix(below).unwrap_or_default().to_owned(),
-            own: upstream.is_none().then(|| rest.to_owned()),
+            own: (upstream.is_none() && root == V1).then(|| rest.to_owned()),
             upstream,
         }
     }

@@ -10,7 +10,10 @@ use utoipa::{
 };
 
 use super::intercept::direct;
-use crate::{domain::background::header, gateway::dto::background::AcceptedAnswer};
+use crate::{
+    domain::background::header,
+    gateway::{dto::background::AcceptedAnswer, roots::Root},
+};
 
 /// Name of the parameter and of the answer among the components.
 const COMPONENT: &str = "Background";
@@ -48,8 +51,9 @@ pub(in crate::gateway) fn describe(api: &mut OpenApi) {
             ("PATCH", &mut item.patch),
             ("DELETE", &mut item.delete),
         ];
-        let path = path.strip_prefix(OWN);
-        let taken = |method: &str| path.is_some_and(|path| direct(method, path).is_none());
+        let below = path.strip_prefix(OWN);
+        let of_integrations = Root::of(path).listed;
+        let taken = |method: &str| of_integrations || below.is_some_and(|path| direct(method, path).is_none());
         let operations = operations.into_iter().filter(|(method, _)| taken(method));
         for operation in operations.filter_map(|(_, operation)| operation.as_mut()) {
             let parameter = Ref::new(format!("#/components/parameters/{COMPONENT}"));

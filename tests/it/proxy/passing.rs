@@ -313,17 +313,17 @@ async fn own_resources_stay_in_front_and_each_upstream_has_its_place() {
     other.on("/v2/x", Behaviour::Json(json!(2)));
     let engine = engine_with(vec![
         entry("/shop", &one.url(""), json!({})),
-        entry("/api/v2", &other.url("/v2/"), json!({})),
+        entry("/erp/v2", &other.url("/v2/"), json!({})),
     ])
     .await;
     assert_eq!(engine.api.get("/shop/x").await.expect(200).json, 1);
-    assert_eq!(engine.api.get("/api/v2/x").await.expect(200).json, 2);
+    assert_eq!(engine.api.get("/erp/v2/x").await.expect(200).json, 2);
     assert_ne!(engine.api.get("/api/v1/me").await.expect(200).json, Value::Null);
     let text = String::from_utf8(engine.api.get("/metrics").await.body).unwrap();
     for line in [
         r#"route="/shop",status="200"} 1"#,
         r#"orrery_upstream_requests_total{status="200",upstream="/shop"} 1"#,
-        r#"orrery_upstream_requests_total{status="200",upstream="/api/v2"} 1"#,
+        r#"orrery_upstream_requests_total{status="200",upstream="/erp/v2"} 1"#,
         r#"orrery_upstream_requests_going{upstream="/shop"} 0"#,
     ] {
         assert!(text.contains(line), "{line} in {text}");
