@@ -45,9 +45,10 @@ pub fn purge(files: &SettingsFiles) -> Outcome {
         store.close().await?;
         let purged = purged?;
         println!(
-            "Removed: {} runs, {} samples and logs, the data of {} transactions, {} audit rows, {} kept answers, {} expired tokens, \
-             {} notifications.",
+            "Removed: {} runs, {} runs of automations, {} samples and logs, the data of {} transactions, {} audit rows, {} kept \
+             answers, {} expired tokens, {} notifications.",
             purged.runs,
+            purged.automation_runs,
             purged.bodies,
             purged.transactions_erased,
             purged.audit,

@@ -5,7 +5,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use crate::domain::ids::{ClientId, UserId};
 use crate::domain::schedule::{Misfire, Overlap};
 
-pub use checks::schedule_of;
+pub use checks::{check_script, schedule_of};
 pub use headers::{Header, HeaderValue, MaskedSecret, SecretHeader};
 
 mod checks;

@@ -41,6 +41,7 @@ pub mod partner_functions;
 pub mod password;
 mod refusal;
 pub mod runs;
+pub mod scripts;
 pub mod sign_in;
 mod start;
 pub mod tenants;

@@ -27,7 +27,7 @@ pub struct Json<T>(pub T);
 pub struct Replacement<T>(pub T);
 
 /// Members of answers that nobody can set.
-const READ_ONLY: [&str; 8] = [
+const READ_ONLY: [&str; 9] = [
     "id",
     "version",
     "createdAt",
@@ -36,6 +36,7 @@ const READ_ONLY: [&str; 8] = [
     "allTenants",
     "tenantId",
     "disabledReason",
+    "sourceVersion",
 ];
 
 /// The parameters of the query string, likewise.

@@ -45,6 +45,7 @@ mod rate;
 pub mod request_id;
 mod roots;
 mod runs;
+mod scripts;
 mod serve;
 mod sign_in;
 mod tenants;
@@ -71,6 +72,7 @@ const RESOURCES: &[fn(&mut ServiceConfig)] = &[
     groups::routes,
     me::routes,
     runs::routes,
+    scripts::routes,
     tenants::routes,
     tokens::routes,
     transactions::routes,

@@ -79,6 +79,18 @@ async fn rows_are_found_by_an_index() {
         (purge::RUNS, "SEARCH run USING INDEX run_by_id (id<?)"),
         (purge::RUNS, "SEARCH run USING INDEX run_by_id (id=?)"),
         (
+            purge::AUTOMATION_RUNS,
+            "SEARCH automation_run USING INDEX sqlite_autoindex_automation_run_1 (id<?)",
+        ),
+        (
+            "SELECT * FROM automation_run WHERE tenant_id = ? AND automation_id = ? AND finished_at IS NULL",
+            "SEARCH automation_run USING INDEX automation_run_open (automation_id=?)",
+        ),
+        (
+            "SELECT * FROM automation_run WHERE tenant_id = ? AND automation_id = ? AND id < ? ORDER BY id DESC LIMIT ?",
+            "SEARCH automation_run USING INDEX automation_run_by_automation_id_id (automation_id=? AND id<?)",
+        ),
+        (
             purge::BODIES,
             "SEARCH run_body USING COVERING INDEX sqlite_autoindex_run_body_1 (run_id<?)",
         ),
@@ -191,6 +203,7 @@ async fn check(store: &Store, expected: &[(&str, &str)]) {
             "TEMP B-TREE",
             "SCAN t\n",
             "SCAN run\n",
+            "SCAN automation_run\n",
             "SCAN transactions\n",
             "SCAN call_api_state\n",
             "SCAN background_request",

@@ -50,6 +50,8 @@ pub struct Purged {
     pub runs: u64,
     /// Samples and logs of runs.
     pub bodies: u64,
+    /// Runs of automations.
+    pub automation_runs: u64,
     /// Transactions whose data was erased.
     pub transactions_erased: u64,
     /// Audit rows.
@@ -113,6 +115,9 @@ impl Store {
                 .await?,
             runs: self
                 .repeat(RUNS, vec![first_id_at(before(rules.runs)).into()], rows)
+                .await?,
+            automation_runs: self
+                .repeat(AUTOMATION_RUNS, vec![first_id_at(before(rules.runs)).into()], rows)
                 .await?,
             audit: self
                 .repeat(AUDIT, vec![first_id_at(before(rules.audit)).into()], rows)
@@ -270,6 +275,9 @@ pub(super) const RUNS: &str = "DELETE FROM run WHERE id IN \
      (SELECT id FROM run WHERE id < $1 AND finished_at IS NOT NULL ORDER BY id LIMIT $2)";
 pub(super) const BODIES: &str = "DELETE FROM run_body WHERE run_id IN \
      (SELECT run_id FROM run_body WHERE run_id < $1 ORDER BY run_id LIMIT $2)";
+/// By their begin; one that has not ended stays.
+pub(super) const AUTOMATION_RUNS: &str = "DELETE FROM automation_run WHERE id IN \
+     (SELECT id FROM automation_run WHERE id < $1 AND finished_at IS NOT NULL ORDER BY id LIMIT $2)";
 pub(super) const AUDIT: &str =
     "DELETE FROM audit_log WHERE id IN (SELECT id FROM audit_log WHERE id < $1 ORDER BY id LIMIT $2)";
 /// The age is asked twice: a key that is taken over while PostgreSQL deletes is young again, and only a condition on the row

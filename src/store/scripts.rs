@@ -5,6 +5,7 @@ use sea_orm::{
     ActiveValue::Set, ColumnTrait, Condition, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
     QueryTrait,
 };
+use uuid::Uuid;
 
 use super::{
     Error, Page, Paged, Result, Store,
@@ -49,6 +50,17 @@ pub struct ScriptVersion {
     pub version: i64,
     /// JavaScript.
     pub source: String,
+    /// Who wrote it.
+    pub created_by: Option<UserId>,
+    /// When.
+    pub created_at: Timestamp,
+}
+
+/// That a version of a script's source was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WrittenVersion {
+    /// Which.
+    pub version: i64,
     /// Who wrote it.
     pub created_by: Option<UserId>,
     /// When.
@@ -102,23 +114,61 @@ impl Store {
         .await
     }
 
-    /// The versions of a script's source, newest first.
+    /// One version of a script's source.
+    pub async fn script_version(
+        &self,
+        tenant_id: TenantId,
+        id: ScriptId,
+        wanted: i64,
+    ) -> Result<Option<ScriptVersion>> {
+        self.read(move |db| async move {
+            let row = script_version::Entity::find()
+                .filter(versions_of(tenant_id, id))
+                .filter(script_version::Column::Version.eq(wanted))
+                .one(&db)
+                .await?;
+            row.map(version).transpose()
+        })
+        .await
+    }
+
+    /// The versions of a script's source, newest first, without the sources.
     ///
     /// # Errors
     /// [`Error::Cursor`].
-    pub async fn script_versions(&self, tenant_id: TenantId, id: ScriptId, page: Page) -> Result<Paged<ScriptVersion>> {
+    pub async fn script_versions(
+        &self,
+        tenant_id: TenantId,
+        id: ScriptId,
+        page: Page,
+    ) -> Result<Paged<WrittenVersion>> {
         self.read(move |db| async move {
-            let mut query = script_version::Entity::find().filter(versions_of(tenant_id, id));
+            let columns = [
+                script_version::Column::Version,
+                script_version::Column::CreatedBy,
+                script_version::Column::CreatedAt,
+            ];
+            let mut query = script_version::Entity::find()
+                .select_only()
+                .columns(columns)
+                .filter(versions_of(tenant_id, id));
             if let Some(after) = page.after_text()? {
                 let after: i64 = after.parse().map_err(|_| Error::Cursor)?;
                 query = query.filter(script_version::Column::Version.lt(after));
             }
-            let rows = query
+            let rows: Vec<(i64, Option<Uuid>, i64)> = query
                 .order_by_desc(script_version::Column::Version)
                 .limit(page.fetch())
+                .into_tuple()
                 .all(&db)
                 .await?;
-            Paged::by_text(rows, &page, |row| row.version.to_string()).try_map(version)
+            Paged::by_text(rows, &page, |row| row.0.to_string()).try_map(|(version, by, at)| {
+                Ok(WrittenVersion {
+                    version,
+                    created_by: by.map(UserId::from),
+                    created_at: timestamp(at)?,
+                })
+            })
         })
         .await
     }

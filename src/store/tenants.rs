@@ -168,49 +168,46 @@ async fn version(transaction: &DatabaseTransaction, tenant_id: TenantId) -> Resu
 }
 
 async fn refuse_if_not_empty(transaction: &DatabaseTransaction, tenant_id: TenantId) -> Result<()> {
-    let id = tenant_id.uuid();
+    use entity::{
+        call_api, client, connection, group, record, script, transaction as made, user, webhook_subscription,
+    };
     let counts = [
         (
             "users",
-            entity::user::Entity::find()
-                .filter(entity::user::Column::TenantId.eq(id))
-                .count(transaction)
-                .await?,
+            count::<user::Entity>(transaction, user::Column::TenantId, tenant_id).await?,
         ),
         (
             "groups",
-            entity::group::Entity::find()
-                .filter(entity::group::Column::TenantId.eq(id))
-                .count(transaction)
-                .await?,
+            count::<group::Entity>(transaction, group::Column::TenantId, tenant_id).await?,
         ),
         (
             "clients",
-            entity::client::Entity::find()
-                .filter(entity::client::Column::TenantId.eq(id))
-                .count(transaction)
-                .await?,
+            count::<client::Entity>(transaction, client::Column::TenantId, tenant_id).await?,
         ),
         (
             "call APIs",
-            entity::call_api::Entity::find()
-                .filter(entity::call_api::Column::TenantId.eq(id))
-                .count(transaction)
-                .await?,
+            count::<call_api::Entity>(transaction, call_api::Column::TenantId, tenant_id).await?,
         ),
         (
             "transactions",
-            entity::transaction::Entity::find()
-                .filter(entity::transaction::Column::TenantId.eq(id))
-                .count(transaction)
-                .await?,
+            count::<made::Entity>(transaction, made::Column::TenantId, tenant_id).await?,
         ),
         (
             "webhook subscriptions",
-            entity::webhook_subscription::Entity::find()
-                .filter(entity::webhook_subscription::Column::TenantId.eq(id))
-                .count(transaction)
+            count::<webhook_subscription::Entity>(transaction, webhook_subscription::Column::TenantId, tenant_id)
                 .await?,
+        ),
+        (
+            "connections",
+            count::<connection::Entity>(transaction, connection::Column::TenantId, tenant_id).await?,
+        ),
+        (
+            "scripts",
+            count::<script::Entity>(transaction, script::Column::TenantId, tenant_id).await?,
+        ),
+        (
+            "records",
+            count::<record::Entity>(transaction, record::Column::TenantId, tenant_id).await?,
         ),
     ];
     let held: Vec<String> = counts
@@ -226,6 +223,15 @@ async fn refuse_if_not_empty(transaction: &DatabaseTransaction, tenant_id: Tenan
             held.join(", ")
         )))
     }
+}
+
+/// How many rows of a table are this tenant's; `column` is the one with its id.
+async fn count<E>(transaction: &DatabaseTransaction, column: E::Column, tenant_id: TenantId) -> Result<u64>
+where
+    E: EntityTrait<Model: Send + Sync>,
+{
+    let rows = E::find().filter(column.eq(tenant_id.uuid()));
+    Ok(rows.count(transaction).await?)
 }
 
 fn tenant(row: Model) -> Result<Tenant> {

@@ -203,7 +203,11 @@ pub fn schedule_of(
     }
 }
 
-fn check_script(field: &str, script: &str) -> Result<(), FieldError> {
+/// Checks the length of a script; whether it compiles only a script worker can say.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn check_script(field: &str, script: &str) -> Result<(), FieldError> {
     if script.trim().is_empty() {
         return Err(FieldError::new(
             field,

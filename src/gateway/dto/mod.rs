@@ -10,6 +10,7 @@ pub mod connections;
 pub mod identity;
 pub mod partner_functions;
 pub mod run_schema;
+pub mod scripts;
 pub mod tokens;
 pub mod transactions;
 pub mod webhooks;

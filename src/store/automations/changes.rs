@@ -13,7 +13,7 @@ use crate::{
         Error, Result, Store,
         audit::{self, Entry},
         call_apis::shard_of,
-        connections::changes::{forget_automation, lock as lock_connection},
+        connections::changes::{forget_automation, forget_events, lock as lock_connection},
         listing,
         tenants::unchanged,
     },
@@ -71,7 +71,7 @@ impl Store {
     }
 
     /// Writes an automation over its version before. Where its due times are counted from another `anchor_at` than before, the
-    /// next one is forgotten, so that its actor finds it anew.
+    /// next one is forgotten, so that its actor finds it anew; where it hears of another entity, so is what it has not looked at.
     ///
     /// # Errors
     /// [`Error::Unique`], [`Error::Stale`], [`Error::NotFound`].
@@ -80,10 +80,14 @@ impl Store {
         let (tenant_id, id) = (changed.tenant_id, changed.id);
         let this = is(tenant_id, changed.connection_id, id);
         let (before, anchor) = (changed.version - 1, changed.anchor_at.as_microsecond());
+        let hears_of = event_entity(&changed.definition);
         let row = changeable(changed)?;
         self.write(move |transaction| {
             Box::pin(async move {
                 let found = lock(transaction, this.clone(), Some(before)).await?;
+                if found.event_entity != hears_of {
+                    forget_events(transaction, tenant_id, id.uuid()).await?;
+                }
                 Entity::update_many().set(row).filter(this).exec(transaction).await?;
                 if found.anchor_at != anchor {
                     forget_due_time(transaction, tenant_id, id, false, clock.now_us()).await?;

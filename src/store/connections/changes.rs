@@ -24,9 +24,9 @@ use crate::{
     },
 };
 use entity::{
-    automation, automation_run, automation_state, client_token,
+    automation, automation_event, automation_run, automation_state, client_token,
     connection::{ActiveModel, Column, Entity, Model},
-    connection_state, object_mapping, partner_function,
+    connection_state, object_mapping, partner_function, record_link,
 };
 
 /// How a version of a connection fares.
@@ -152,6 +152,11 @@ impl Store {
                     .filter(object_mapping::Column::ConnectionId.eq(id.uuid()))
                     .exec(transaction)
                     .await?;
+                record_link::Entity::delete_many()
+                    .filter(record_link::Column::TenantId.eq(tenant_id.uuid()))
+                    .filter(record_link::Column::ConnectionId.eq(id.uuid()))
+                    .exec(transaction)
+                    .await?;
                 client_token::Entity::delete_by_id(id.uuid()).exec(transaction).await?;
                 connection_state::Entity::delete_by_id(id.uuid())
                     .exec(transaction)
@@ -242,7 +247,7 @@ async fn delete_automations(
     Ok(ids.into_iter().map(AutomationId::from).collect())
 }
 
-/// Removes an automation and its state, and ends a run that is open.
+/// Removes an automation, its state and what it has not looked at yet, and ends a run that is open.
 pub(in crate::store) async fn forget_automation(
     transaction: &DatabaseTransaction,
     tenant_id: TenantId,
@@ -259,6 +264,7 @@ pub(in crate::store) async fn forget_automation(
         .filter(automation_state::Column::AutomationId.eq(id))
         .exec(transaction)
         .await?;
+    forget_events(transaction, tenant_id, id).await?;
     automation_run::Entity::update_many()
         .col_expr(automation_run::Column::FinishedAt, Expr::value(now))
         .col_expr(
@@ -269,6 +275,20 @@ pub(in crate::store) async fn forget_automation(
         .filter(automation_run::Column::TenantId.eq(tenant_id.uuid()))
         .filter(automation_run::Column::AutomationId.eq(id))
         .filter(automation_run::Column::FinishedAt.is_null())
+        .exec(transaction)
+        .await?;
+    Ok(())
+}
+
+/// Empties the inbox of an event-based automation.
+pub(in crate::store) async fn forget_events(
+    transaction: &DatabaseTransaction,
+    tenant_id: TenantId,
+    id: Uuid,
+) -> Result<()> {
+    automation_event::Entity::delete_many()
+        .filter(automation_event::Column::TenantId.eq(tenant_id.uuid()))
+        .filter(automation_event::Column::AutomationId.eq(id))
         .exec(transaction)
         .await?;
     Ok(())
