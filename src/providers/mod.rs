@@ -7,6 +7,7 @@ pub mod common;
 pub mod data;
 pub mod exact;
 mod pending;
+mod rest;
 mod xero;
 
 use jiff::Timestamp;
@@ -222,6 +223,6 @@ pub fn of(kind: ProviderKind) -> &'static dyn Provider {
         ProviderKind::Xero => &xero::Xero,
         ProviderKind::QuickBooks => &pending::Pending(ProviderKind::QuickBooks),
         ProviderKind::NetSuite => &pending::Pending(ProviderKind::NetSuite),
-        ProviderKind::Rest => &pending::Pending(ProviderKind::Rest),
+        ProviderKind::Rest => &rest::Rest,
     }
 }
