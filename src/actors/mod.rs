@@ -1,8 +1,9 @@
-//! The only code that knows actix actors: the registry, one actor for each scheduled call, one for all requests that are
-//! executed in the background, and one for all notifications.
+//! The only code that knows actix actors: the registry, one actor for each scheduled call and each connection, one for all
+//! requests that are executed in the background, and one for all notifications.
 
 pub mod api_call;
 pub mod background;
+pub mod connection;
 pub mod delivery;
 pub mod observed;
 pub mod registry;

@@ -17,6 +17,7 @@ use crate::{
     actors::{
         api_call::prepared::PreparedCall,
         background::Inbox,
+        connection::ConnectionGates,
         delivery::{DeliveryInbox, targets::Targets},
     },
     clock::Clock,
@@ -66,6 +67,8 @@ pub struct Services {
     pub upstreams: Upstreams,
     /// Who is told, and what signs, cached.
     pub targets: Targets,
+    /// The ways to connections.
+    pub gates: ConnectionGates,
     /// Notifications on their way.
     pub deliveries: DeliveryInbox,
     /// Counters and histograms.
@@ -143,6 +146,7 @@ impl Services {
             upstreams: Upstreams::new(&settings)?,
             clients: ClientCache::new(store.clone(), sealer.clone(), clock.clone()),
             targets: Targets::new(store.clone(), sealer.clone(), clock.clone()),
+            gates: ConnectionGates::new(store.clone(), outbound.clone(), clock.clone()),
             deliveries: DeliveryInbox::default(),
             settings,
             clock,

@@ -13,11 +13,13 @@ use actix::Actor;
 use crate::{
     actors::{
         background::{BackgroundActor, own::MakeOwn},
+        connection::{ConnectionRows, actor::ConnectionActor},
         delivery::DeliveryActor,
-        observed::{KIND_BACKGROUND, KIND_DELIVERY},
+        observed::{KIND_BACKGROUND, KIND_CONNECTION, KIND_DELIVERY},
         registry::{
             RegistryHandle,
             actor::Registry,
+            family::Family,
             messages::{Adopt, BootEnded},
             singleton::{Enlist, Singleton},
         },
@@ -181,7 +183,17 @@ async fn enlist(services: &Arc<Services>, registry: &RegistryHandle) -> Result<(
     let gone = || Error::internal(std::io::Error::other("the registry has ended"));
     let own = services.clone();
     let delivery = Singleton::new(KIND_DELIVERY, move |watched| DeliveryActor::new(own.clone(), watched));
-    registry.addr().send(Enlist(delivery)).await.map_err(|_| gone())
+    registry.addr().send(Enlist(delivery)).await.map_err(|_| gone())?;
+    registry.enlist_family(connections(services)).await
+}
+
+/// The actors of connections.
+fn connections(services: &Arc<Services>) -> Family {
+    let own = services.clone();
+    let rows = Arc::new(ConnectionRows(services.store.clone()));
+    Family::new(KIND_CONNECTION, rows, move |member| {
+        ConnectionActor::new(own.clone(), member)
+    })
 }
 
 fn pool_settings(settings: &Settings, worker: Option<PathBuf>) -> PoolSettings {

@@ -213,14 +213,18 @@ impl Outbound {
         self.shared.tokens.renew_at(client)
     }
 
-    /// Gets a token where there is none, or it is time to renew it, at most one request at a time. Must run on a thread of
-    /// an actix runtime.
+    /// Gets a token where there is none, or it is time to renew it, at most one request at a time; `by_hand` also where the
+    /// credentials were refused before. Must run on a thread of an actix runtime.
     ///
     /// # Errors
     /// Step `token`.
-    pub async fn renew_token(&self, client: &Arc<ClientCredentials>) -> Result<(), Error> {
+    pub async fn renew_token(&self, client: &Arc<ClientCredentials>, by_hand: bool) -> Result<(), Error> {
         if client.auth.needs_token() {
-            self.shared.tokens.get(&self.shared, client, Known::default()).await?;
+            let known = Known {
+                by_hand,
+                ..Known::default()
+            };
+            self.shared.tokens.get(&self.shared, client, known).await?;
         }
         Ok(())
     }
