@@ -34,6 +34,7 @@ pub mod object_mappings;
 pub mod page;
 pub mod partner_functions;
 pub mod purge;
+pub mod records;
 pub mod runs;
 pub mod scripts;
 pub mod seal;

@@ -3,13 +3,13 @@
 
 use std::collections::HashMap;
 
-use sea_orm::{ConnectionTrait, DatabaseTransaction, FromQueryResult, QueryResult, Value};
+use sea_orm::{DatabaseTransaction, FromQueryResult, Value};
 use uuid::Uuid;
 
 use super::{
     Entry,
     batch::Answer,
-    rows::{Shape, Texts, parts},
+    rows::{Shape, Texts},
     runs::saturating,
 };
 use crate::{
@@ -152,7 +152,7 @@ async fn claim(
         ]);
     }
     let mut claimed = HashMap::with_capacity(entries.len());
-    for row in returning(transaction, texts, &CLAIM, values).await? {
+    for row in texts.query(transaction, &CLAIM, values).await? {
         let row = recover::claimed_of(recover::ClaimedRow::from_query_result(&row, "")?)?;
         claimed.insert(row.id, Box::new(row));
     }
@@ -174,7 +174,7 @@ async fn finish(
     }
     // Those that this ended, and how many parts their bodies have.
     let mut ended: HashMap<Uuid, i32> = HashMap::with_capacity(entries.len());
-    for row in returning(transaction, texts, &FINISH, values).await? {
+    for row in texts.query(transaction, &FINISH, values).await? {
         ended.insert(row.try_get_by_index(0)?, row.try_get_by_index(1)?);
     }
     let mut created = Vec::new();
@@ -191,24 +191,6 @@ async fn finish(
         }
     }
     deliveries::insert(transaction, texts, &created).await
-}
-
-/// Executes the shape for all rows; answers what it returned.
-async fn returning(
-    transaction: &DatabaseTransaction,
-    texts: &mut Texts,
-    shape: &Shape,
-    values: Vec<Value>,
-) -> Result<Vec<QueryResult>> {
-    let backend = transaction.get_database_backend();
-    let parts = parts(values.len() / shape.columns, shape.repeatable);
-    let mut values = values.into_iter();
-    let mut rows = Vec::new();
-    for part in parts {
-        let statement = texts.statement(backend, shape, part, &mut values);
-        rows.append(&mut transaction.query_all_raw(statement).await?);
-    }
-    Ok(rows)
 }
 
 fn push_request(values: &mut Vec<Value>, request: &NewRequest) {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt::Write;
 use std::vec::IntoIter;
 
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, Statement, Value, Values};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, QueryResult, Statement, Value, Values};
 
 use crate::store::Result;
 
@@ -85,6 +85,24 @@ impl Texts {
             changed += transaction.execute_raw(statement).await?.rows_affected();
         }
         Ok(changed)
+    }
+
+    /// Executes the shape for all rows; answers what it returned.
+    pub(in crate::store) async fn query(
+        &mut self,
+        transaction: &DatabaseTransaction,
+        shape: &Shape,
+        values: Vec<Value>,
+    ) -> Result<Vec<QueryResult>> {
+        let backend = transaction.get_database_backend();
+        let parts = parts(values.len() / shape.columns, shape.repeatable);
+        let mut values = values.into_iter();
+        let mut rows = Vec::new();
+        for part in parts {
+            let statement = self.statement(backend, shape, part, &mut values);
+            rows.append(&mut transaction.query_all_raw(statement).await?);
+        }
+        Ok(rows)
     }
 }
 

@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use sea_orm::{DatabaseTransaction, FromQueryResult, Value};
 use uuid::Uuid;
 
-use super::returning;
 use crate::store::{
     Result,
     background::{AcceptKey, Accepted, NewRequest},
@@ -109,7 +108,7 @@ async fn find(
     let keys = holders.keys();
     let values = keys.flat_map(|(tenant, user, text)| [Value::from(*tenant), (*user).into(), (*text).into()]);
     let values = values.collect();
-    let rows = returning(transaction, texts, &FIND, values).await?;
+    let rows = texts.query(transaction, &FIND, values).await?;
     let rows: Vec<Row> = rows
         .iter()
         .map(|row| Row::from_query_result(row, ""))
