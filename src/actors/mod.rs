@@ -9,3 +9,4 @@ pub mod observed;
 pub mod registry;
 pub mod services;
 pub mod system;
+pub mod wakes;

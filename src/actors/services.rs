@@ -19,6 +19,7 @@ use crate::{
         background::Inbox,
         connection::ConnectionGates,
         delivery::{DeliveryInbox, targets::Targets},
+        wakes::Wakes,
     },
     clock::Clock,
     domain::ids::{CallApiId, TenantId},
@@ -71,6 +72,8 @@ pub struct Services {
     pub gates: ConnectionGates,
     /// Notifications on their way.
     pub deliveries: DeliveryInbox,
+    /// Who hears of changes of records.
+    pub wakes: Wakes,
     /// Counters and histograms.
     pub metrics: Metrics,
     /// Of the ownership of the shards; a later owner's is higher.
@@ -148,6 +151,7 @@ impl Services {
             targets: Targets::new(store.clone(), sealer.clone(), clock.clone()),
             gates: ConnectionGates::new(store.clone(), outbound.clone(), clock.clone()),
             deliveries: DeliveryInbox::default(),
+            wakes: Wakes::default(),
             settings,
             clock,
             store,

@@ -108,7 +108,13 @@ impl Connections<'_> {
     ///
     /// # Errors
     /// As [`Connections::create`]; `not_found`, `stale_version`.
-    pub async fn patch(&self, caller: &Caller, id: ConnectionId, version: Option<i64>, body: &Value) -> Result<Connection> {
+    pub async fn patch(
+        &self,
+        caller: &Caller,
+        id: ConnectionId,
+        version: Option<i64>,
+        body: &Value,
+    ) -> Result<Connection> {
         caller.require(Right::ConnectionsManage)?;
         let changed = again_if_stale(version, || self.write(caller, id, version, body)).await?;
         self.engine.outbound().forget_client(caller.tenant_id.uuid(), id.uuid());
@@ -129,7 +135,11 @@ impl Connections<'_> {
         enabled: bool,
     ) -> Result<ProviderKind> {
         let before = self.get(caller, id).await?;
-        let action = if enabled { "connection.enable" } else { "connection.disable" };
+        let action = if enabled {
+            "connection.enable"
+        } else {
+            "connection.disable"
+        };
         let state = |enabled: bool| Some(json!({ "enabled": enabled }));
         let entry = caller.audit(action, "connection", id, state(before.enabled), state(enabled));
         let store = self.engine.store();
@@ -157,13 +167,7 @@ impl Connections<'_> {
         Ok(())
     }
 
-    async fn write(
-        &self,
-        caller: &Caller,
-        id: ConnectionId,
-        version: Option<i64>,
-        body: &Value,
-    ) -> Result<Connection> {
+    async fn write(&self, caller: &Caller, id: ConnectionId, version: Option<i64>, body: &Value) -> Result<Connection> {
         let before = self.get(caller, id).await?;
         if version.is_some_and(|seen| seen != before.version) {
             let current = before.version;
@@ -195,7 +199,13 @@ impl Connections<'_> {
             state: ConnectionState::default(),
             ..before.clone()
         };
-        let entry = caller.audit("connection.update", "connection", id, Some(shown(&before)), Some(shown(&after)));
+        let entry = caller.audit(
+            "connection.update",
+            "connection",
+            id,
+            Some(shown(&before)),
+            Some(shown(&after)),
+        );
         self.engine.store().update_connection(after.clone(), entry).await?;
         Ok(after)
     }
@@ -220,10 +230,18 @@ impl Connections<'_> {
             return Err(Error::invalid(wrong));
         };
         // What the settings and the supporting fields make of it.
-        let api = if profile.api_domain.is_some() { "api_domain" } else { "supporting_fields" };
+        let api = if profile.api_domain.is_some() {
+            "api_domain"
+        } else {
+            "supporting_fields"
+        };
         wrong.extend(auth.token_url().and_then(|url| refused("account_server", url)));
         wrong.extend(refused(api, &provider.check(account).url));
-        if wrong.is_empty() { Ok(()) } else { Err(Error::invalid(wrong)) }
+        if wrong.is_empty() {
+            Ok(())
+        } else {
+            Err(Error::invalid(wrong))
+        }
     }
 
     /// After a commit: the connection's actor and those of its automations look at their rows.

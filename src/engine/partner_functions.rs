@@ -65,13 +65,22 @@ impl PartnerFunctions<'_> {
         let listed = store.partner_functions(caller.tenant_id, connection, window).await?;
         let mut known: HashMap<String, Option<Uuid>> = HashMap::new();
         for row in &listed.items {
-            if let Some(name) = row.definition.object_mapping.as_ref().filter(|name| !known.contains_key(*name)) {
+            if let Some(name) = row
+                .definition
+                .object_mapping
+                .as_ref()
+                .filter(|name| !known.contains_key(*name))
+            {
                 let found = store.object_mapping(caller.tenant_id, connection, name).await?;
                 known.insert(name.clone(), found.map(|mapping| mapping.id));
             }
         }
         let shown = |row: StoredPartnerFunction| PartnerFunctionShown {
-            mapping_id: row.definition.object_mapping.as_ref().and_then(|name| known.get(name).copied()?),
+            mapping_id: row
+                .definition
+                .object_mapping
+                .as_ref()
+                .and_then(|name| known.get(name).copied()?),
             provider,
             row,
             warnings: Vec::new(),
@@ -101,7 +110,12 @@ impl PartnerFunctions<'_> {
     ///
     /// # Errors
     /// Without `connections.manage`; `not_found`; `bad_request` for unknown members, `invalid`, `name_in_use`.
-    pub async fn create(&self, caller: &Caller, connection: ConnectionId, body: &Value) -> Result<PartnerFunctionShown> {
+    pub async fn create(
+        &self,
+        caller: &Caller,
+        connection: ConnectionId,
+        body: &Value,
+    ) -> Result<PartnerFunctionShown> {
         let connection = self.engine.connections().get(caller, connection).await?;
         let definition = read::read_new(body).map_err(body_refused)?;
         self.check(caller, &definition).await?;
@@ -118,7 +132,13 @@ impl PartnerFunctions<'_> {
             created_at: now,
             updated_at: now,
         };
-        let entry = caller.audit("partner_function.create", "partner_function", id, None, Some(for_audit(&row)));
+        let entry = caller.audit(
+            "partner_function.create",
+            "partner_function",
+            id,
+            None,
+            Some(for_audit(&row)),
+        );
         let created = self.engine.store().create_partner_function(row.clone(), entry).await;
         created.map_err(|error| refused(error, &row))?;
         self.shown(connection, row).await
@@ -155,7 +175,11 @@ impl PartnerFunctions<'_> {
     ) -> Result<()> {
         caller.require(Right::ConnectionsManage)?;
         let before = self.find(caller, connection, id).await?;
-        let action = if enabled { "partner_function.enable" } else { "partner_function.disable" };
+        let action = if enabled {
+            "partner_function.enable"
+        } else {
+            "partner_function.disable"
+        };
         let state = |enabled: bool| Some(json!({ "enabled": enabled }));
         let entry = caller.audit(action, "partner_function", id, state(before.enabled), state(enabled));
         let store = self.engine.store();
@@ -179,9 +203,17 @@ impl PartnerFunctions<'_> {
     ) -> Result<()> {
         caller.require(Right::ConnectionsManage)?;
         let before = self.find(caller, connection, id).await?;
-        let entry = caller.audit("partner_function.delete", "partner_function", id, Some(for_audit(&before)), None);
+        let entry = caller.audit(
+            "partner_function.delete",
+            "partner_function",
+            id,
+            Some(for_audit(&before)),
+            None,
+        );
         let store = self.engine.store();
-        let deleted = store.delete_partner_function(caller.tenant_id, connection, id, version, entry).await;
+        let deleted = store
+            .delete_partner_function(caller.tenant_id, connection, id, version, entry)
+            .await;
         deleted.map_err(|error| refused(error, &before))
     }
 
@@ -224,10 +256,17 @@ impl PartnerFunctions<'_> {
             if let Some(id) = script
                 && !self.has_script(caller, id).await?
             {
-                wrong.push(FieldError::new(field, format!("there is no script {id} in this tenant")));
+                wrong.push(FieldError::new(
+                    field,
+                    format!("there is no script {id} in this tenant"),
+                ));
             }
         }
-        if wrong.is_empty() { Ok(()) } else { Err(Error::invalid(wrong)) }
+        if wrong.is_empty() {
+            Ok(())
+        } else {
+            Err(Error::invalid(wrong))
+        }
     }
 
     async fn has_script(&self, caller: &Caller, id: ScriptId) -> Result<bool> {
@@ -295,7 +334,10 @@ fn refused(error: store::Error, row: &StoredPartnerFunction) -> Error {
     match error {
         store::Error::Unique(_) => Error::new(
             Code::NameInUse,
-            format!("There is a partner function {:?} in this connection already.", row.definition.name),
+            format!(
+                "There is a partner function {:?} in this connection already.",
+                row.definition.name
+            ),
         ),
         store::Error::NotFound => missing(row.id),
         other => other.into(),

@@ -216,7 +216,10 @@ mod tests {
             errors(&Error::invalid_field("name", "must not be empty")),
             json!([{ "field": "name", "message": "name: must not be empty" }])
         );
-        assert_eq!(document(&Error::not_found("x", 7), &Place::default())["errors"], json!([]));
+        assert_eq!(
+            document(&Error::not_found("x", 7), &Place::default())["errors"],
+            json!([])
+        );
     }
 
     #[test]

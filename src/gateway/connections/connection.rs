@@ -55,8 +55,7 @@ pub(super) fn routes(config: &mut ServiceConfig) {
             web::resource(either("/{connection}/disable"))
                 .route(web::post().to(disable))
                 .route(web::put().to(disable)),
-        )
-;
+        );
 }
 
 /// The connections of the tenant.
@@ -84,7 +83,11 @@ pub(in crate::gateway) async fn create(
 ) -> Result<HttpResponse> {
     let created = engine.connections().create(&caller, &body.0).await?;
     let location = format!("{}/{}", own_url(&engine, &request), created.id);
-    Ok(etag::created(&location, created.version, &CreatedConnection::from(created)))
+    Ok(etag::created(
+        &location,
+        created.version,
+        &CreatedConnection::from(created),
+    ))
 }
 
 /// One connection.
@@ -143,7 +146,10 @@ pub(in crate::gateway) async fn disable(
     id: PathId<ConnectionId>,
     version: IfMatch,
 ) -> Result<HttpResponse> {
-    let provider = engine.connections().set_enabled(&caller, id.0, version.0, false).await?;
+    let provider = engine
+        .connections()
+        .set_enabled(&caller, id.0, version.0, false)
+        .await?;
     Ok(switched(provider, "disable"))
 }
 

@@ -84,7 +84,10 @@ impl ListQuery {
         Ok(Wanted {
             limit,
             offset,
-            order_by: self.order_by.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()),
+            order_by: self
+                .order_by
+                .map(|name| name.trim().to_owned())
+                .filter(|name| !name.is_empty()),
             descending,
             fields: self.fields.map(list).filter(|names| !names.is_empty()),
         })
@@ -128,7 +131,12 @@ impl Wanted {
         known: &[&str],
         listed: Listed<Row>,
     ) -> Result<HttpResponse> {
-        if let Some(unknown) = self.fields.iter().flatten().find(|field| !known.contains(&field.as_str())) {
+        if let Some(unknown) = self
+            .fields
+            .iter()
+            .flatten()
+            .find(|field| !known.contains(&field.as_str()))
+        {
             let message = format!("must be of {}, and {unknown:?} is not", known.join(", "));
             return Err(refused("fields", message));
         }

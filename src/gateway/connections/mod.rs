@@ -11,7 +11,4 @@ mod path;
 pub use list::Pagination;
 
 /// What is under each of the roots of the integration API.
-pub(super) const RESOURCES: &[fn(&mut ServiceConfig)] = &[
-    connection::routes,
-    partner_function::routes,
-];
+pub(super) const RESOURCES: &[fn(&mut ServiceConfig)] = &[connection::routes, partner_function::routes];

@@ -18,7 +18,8 @@ use crate::{
         dto::{
             connections::Message,
             partner_functions::{
-                ChangedPartnerFunction, OnePartnerFunction, PartnerFunctionAnswer, PartnerFunctionBody, PartnerFunctionList,
+                ChangedPartnerFunction, OnePartnerFunction, PartnerFunctionAnswer, PartnerFunctionBody,
+                PartnerFunctionList,
             },
         },
         etag::{self, IfMatch},
@@ -91,7 +92,11 @@ pub(in crate::gateway) async fn create(
         .create(&caller, connection.0, &body.0)
         .await?;
     let location = format!("{}/{}", own_url(&engine, &request), created.row.id);
-    Ok(etag::created(&location, created.row.version, &OnePartnerFunction::from(created)))
+    Ok(etag::created(
+        &location,
+        created.row.version,
+        &OnePartnerFunction::from(created),
+    ))
 }
 
 /// One partner function.
@@ -129,7 +134,10 @@ pub(in crate::gateway) async fn delete(
     ids: Ids<PartnerFunctionId>,
     version: IfMatch,
 ) -> Result<HttpResponse> {
-    engine.partner_functions().delete(&caller, ids.0, ids.1, version.0).await?;
+    engine
+        .partner_functions()
+        .delete(&caller, ids.0, ids.1, version.0)
+        .await?;
     Ok(etag::no_content())
 }
 

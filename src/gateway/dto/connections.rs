@@ -6,10 +6,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::{
-    domain::connection::status,
-    engine::connections::Connection,
-};
+use crate::{domain::connection::status, engine::connections::Connection};
 
 /// A connection, as made. Booleans and numbers may be texts; "" is the same as absent. For a PATCH every member is optional: what
 /// is left out stays, secrets too; the provider cannot be changed.
@@ -148,7 +145,13 @@ pub struct Message {
 impl From<Connection> for ConnectionAnswer {
     fn from(connection: Connection) -> Self {
         let status = status(connection.enabled, connection.state.health);
-        let secret = |name: &str| connection.secrets_public.get(name).filter(|shown| !shown.is_null()).cloned();
+        let secret = |name: &str| {
+            connection
+                .secrets_public
+                .get(name)
+                .filter(|shown| !shown.is_null())
+                .cloned()
+        };
         let (client_secret, access_token) = (secret("client_secret"), secret("access_token"));
         let (refresh_token, user_password) = (secret("refresh_token"), secret("user_password"));
         let profile = connection.profile;

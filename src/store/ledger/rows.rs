@@ -127,7 +127,7 @@ pub(super) fn parts(rows: usize, repeatable: bool) -> Vec<Part> {
 }
 
 /// The text for `rows` rows.
-pub(super) fn text(backend: DbBackend, shape: &Shape, rows: usize) -> String {
+pub(in crate::store) fn text(backend: DbBackend, shape: &Shape, rows: usize) -> String {
     let mut text = String::from(shape.before);
     let mut number = 0;
     for row in 0..rows {
