@@ -7,7 +7,7 @@ use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use super::{
     Store,
     background::{BackgroundFilter, list, purge as retention, recover},
-    call_state, deliveries, ledger, purge,
+    call_state, deliveries, ledger, purge, records,
 };
 use crate::{clock::Clock, domain::background::Status, settings::Settings};
 
@@ -149,6 +149,49 @@ async fn rows_are_found_by_an_index() {
     store.close().await.unwrap();
 }
 
+#[tokio::test]
+async fn records_and_their_links_are_found_by_an_index() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = migrated(directory.path()).await;
+    let [by_remote, of_keys, found, update] = records::rows::sqlite_texts();
+    let inbox = records::events::sqlite_text();
+    let candidates = format!(
+        "{} AND r.\"key\" > ? ORDER BY r.\"key\" LIMIT ?",
+        records::export::CANDIDATES
+    );
+    let pending = "SELECT * FROM record_link WHERE tenant_id = ? AND connection_id = ? AND object = ? AND entity = ? \
+                   AND pending IS NOT NULL AND \"key\" > ? ORDER BY \"key\" LIMIT ?";
+    let watching = "SELECT id FROM automation WHERE tenant_id = ? AND event_entity = ? AND enabled = TRUE";
+    let record = "sqlite_autoindex_record_1 (tenant_id=? AND entity=? AND key";
+    let link = "(tenant_id=? AND connection_id=? AND object=? AND entity=? AND";
+    let expected = [
+        (
+            by_remote,
+            format!("SEARCH l USING INDEX record_link_by_tenant_id_connection_id_object_entity_remote_id {link}"),
+        ),
+        (
+            of_keys,
+            "SEARCH l USING INDEX record_link_by_tenant_id_entity_key (tenant_id=? AND entity=? AND key=?)".to_owned(),
+        ),
+        (found, format!("SEARCH r USING INDEX {record}=?)")),
+        (update, format!("SEARCH record USING INDEX {record}=?)")),
+        (
+            inbox,
+            "SEARCH e USING PRIMARY KEY (automation_id=? AND key=?)".to_owned(),
+        ),
+        (candidates.clone(), format!("SEARCH r USING INDEX {record}>?)")),
+        (candidates, format!("SEARCH l USING PRIMARY KEY {link}")),
+        (pending.to_owned(), "SEARCH record_link".to_owned()),
+        (watching.to_owned(), "SEARCH automation USING".to_owned()),
+    ];
+    let expected: Vec<_> = expected
+        .iter()
+        .map(|(sql, step)| (sql.as_str(), step.as_str()))
+        .collect();
+    check(&store, &expected).await;
+    store.close().await.unwrap();
+}
+
 /// A rare status is found without reading through all the others; a user's list does not read through those of others.
 #[tokio::test]
 async fn lists_of_background_requests_read_along_an_index() {
@@ -211,6 +254,10 @@ async fn check(store: &Store, expected: &[(&str, &str)]) {
             "SCAN background_key",
             "SCAN k\n",
             "SCAN r\n",
+            "SCAN l\n",
+            "SCAN e\n",
+            "SCAN record",
+            "SCAN automation",
         ];
         if !plan.contains(step) || whole.iter().any(|whole| format!("{plan}\n").contains(whole)) {
             wrong.push(format!("{sql}\nwanted: {step}\nfound:\n{plan}"));

@@ -18,10 +18,10 @@ use crate::domain::{
 };
 use entity::{record as row, record_link as link};
 
-mod events;
-mod export;
+pub(super) mod events;
+pub(super) mod export;
 mod page;
-mod rows;
+pub(super) mod rows;
 mod step;
 
 pub use events::RecordEvent;

@@ -138,6 +138,9 @@ impl Open {
             .set(row::ActiveModel {
                 pages: Set(signed(progress.pages)),
                 place: Set(progress.place.clone()),
+                // It goes on, whatever it waited for.
+                resume_at: Set(None),
+                detail: Set(None),
                 seen: Set(signed(counts.seen)),
                 matched: Set(signed(counts.matched)),
                 created: Set(signed(counts.created)),
