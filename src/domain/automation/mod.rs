@@ -5,9 +5,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::partner_function::Direction;
 
+pub mod chain;
+pub mod criteria;
 pub mod machine;
 pub mod read;
 pub mod run;
+pub mod schedule;
+pub mod text;
 
 mod read_criteria;
 

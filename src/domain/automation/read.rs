@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{AppliesTo, Automation, AutomationType, CheckOn, CriteriaGroup, read_criteria};
+use super::{AppliesTo, Automation, AutomationType, CheckOn, CriteriaGroup, criteria::compile_at, read_criteria};
 use crate::domain::{
     cron::time_zone,
     lenient::{Given, Reader, folded, unwrapped},
@@ -237,7 +237,8 @@ fn read(body: &Value, mut draft: Draft, shown_only: &[&'static str]) -> Result<A
     inner.skip(shown_only);
     draft.take(&mut inner);
     if let Some((path, criteria)) = criteria {
-        match read_criteria::groups(&path, criteria) {
+        let read = read_criteria::groups(&path, criteria);
+        match read.and_then(|groups| compile_at(&path, &groups).map(|_| groups)) {
             Ok(groups) => {
                 // A change that brings criteria brings them to be used.
                 if !groups.is_empty() && !inner.has("additional_criteria") {
