@@ -2,6 +2,7 @@
 //! requests that are executed in the background, and one for all notifications.
 
 pub mod api_call;
+pub mod automation;
 pub mod background;
 pub mod connection;
 pub mod delivery;

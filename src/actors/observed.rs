@@ -80,7 +80,8 @@ pub struct Observed {
 pub struct CurrentRun {
     /// Its id.
     pub run_id: Uuid,
-    /// `queued`, `loading`, `preparing`, `sending`, `interpreting`, `committing`.
+    /// `queued`, `loading`, `preparing`, `sending`, `interpreting`, `committing`; of automations `queued`, `loading`, `fetching`,
+    /// `shaping`, `storing`, `sending`, `finishing`.
     pub step: &'static str,
     /// For how long it has been going, milliseconds.
     pub since_ms: u64,
@@ -92,9 +93,9 @@ pub struct CurrentRun {
 pub struct LastRun {
     /// Its start.
     pub at: Timestamp,
-    /// How it ended.
-    pub outcome: crate::domain::outcome::Outcome,
-    /// Transactions that it created.
+    /// The word for how it ended.
+    pub outcome: &'static str,
+    /// Transactions or records that it created.
     pub created: u32,
     /// How long it took, milliseconds.
     pub duration_ms: u64,
@@ -108,7 +109,7 @@ pub struct Counters {
     pub runs: u64,
     /// Of those, failures.
     pub failures: u64,
-    /// Transactions created.
+    /// Transactions or records created.
     pub created: u64,
     /// Due times passed over.
     pub skipped: u64,

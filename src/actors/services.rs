@@ -16,6 +16,7 @@ use uuid::Uuid;
 use crate::{
     actors::{
         api_call::prepared::PreparedCall,
+        automation::Exports,
         background::Inbox,
         connection::ConnectionGates,
         delivery::{DeliveryInbox, targets::Targets},
@@ -80,6 +81,10 @@ pub struct Services {
     pub epoch: i64,
     /// Runs at the same time.
     pub permits: Semaphore,
+    /// Runs of automations at the same time.
+    pub automation_permits: Semaphore,
+    /// Which records are being sent where.
+    pub exports: Exports,
     /// The way to the actor of background requests.
     pub background: Inbox,
     /// Test URLs at the same time.
@@ -90,6 +95,7 @@ pub struct Services {
     pub address: OnceLock<SocketAddr>,
     definitions: Mutex<LruCache<CallApiId, Arc<PreparedCall>>>,
     draining: AtomicBool,
+    draining_began: Notify,
     running: AtomicUsize,
     all_ended: Notify,
 }
@@ -142,6 +148,8 @@ impl Services {
         Ok(Self {
             node_id,
             permits: Semaphore::new(settings.engine.runs_at_once_max),
+            exports: Exports::default(),
+            automation_permits: Semaphore::new(settings.automations.runs_at_once_max),
             tests: Semaphore::new(TESTS_AT_ONCE_MAX),
             event_streams: Arc::new(Semaphore::new(EVENT_STREAMS_MAX)),
             background: Inbox::new(&settings.background),
@@ -164,6 +172,7 @@ impl Services {
             address: address.map(OnceLock::from).unwrap_or_default(),
             definitions: Mutex::new(LruCache::new(DEFINITIONS_MAX)),
             draining: AtomicBool::new(false),
+            draining_began: Notify::new(),
             running: AtomicUsize::new(0),
             all_ended: Notify::new(),
         })
@@ -194,12 +203,21 @@ impl Services {
     /// From now on no run starts.
     pub fn start_draining(&self) {
         self.draining.store(true, Ordering::SeqCst);
+        self.draining_began.notify_waiters();
         self.background.close();
     }
 
     /// Whether the engine is on its way out.
     pub fn is_draining(&self) -> bool {
         self.draining.load(Ordering::SeqCst)
+    }
+
+    /// Waits until the engine is on its way out: for what may wait long, and can go on at the next start.
+    pub async fn draining_began(&self) {
+        let began = self.draining_began.notified();
+        if !self.is_draining() {
+            began.await;
+        }
     }
 
     /// Runs that are going, waiting ones included.

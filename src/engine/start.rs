@@ -12,6 +12,7 @@ use actix::Actor;
 
 use crate::{
     actors::{
+        automation,
         background::{BackgroundActor, own::MakeOwn},
         connection::{ConnectionRows, actor::ConnectionActor},
         delivery::DeliveryActor,
@@ -184,7 +185,8 @@ async fn enlist(services: &Arc<Services>, registry: &RegistryHandle) -> Result<(
     let own = services.clone();
     let delivery = Singleton::new(KIND_DELIVERY, move |watched| DeliveryActor::new(own.clone(), watched));
     registry.addr().send(Enlist(delivery)).await.map_err(|_| gone())?;
-    registry.enlist_family(connections(services)).await
+    registry.enlist_family(connections(services)).await?;
+    registry.enlist_family(automation::family(services)).await
 }
 
 /// The actors of connections.

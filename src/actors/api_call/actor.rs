@@ -260,7 +260,7 @@ impl ApiCallActor {
         self.call.last_run = Some((report.started_at, report.outcome));
         self.last = Some(Box::new(LastRun {
             at: report.started_at,
-            outcome: report.outcome,
+            outcome: report.outcome.as_str(),
             created: report.created,
             duration_ms: report.duration_ms,
         }));

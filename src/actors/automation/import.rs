@@ -1,0 +1,112 @@
+//! Imports: page by page from the provider into our records; what is in memory is one page.
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+use serde_json::json;
+
+use crate::{
+    actors::automation::{
+        halt::Halt,
+        line::Missed,
+        run::{Run, Step},
+        shape::{SHAPED_AT_ONCE, Shaped, Which},
+    },
+    domain::automation::run::RunCounts,
+    providers::{ListQuery, PagePlace, RemotePage, RemoteRecord},
+    store::records::{Incoming, PageCommit, PageStep},
+};
+
+/// Takes all pages that are left.
+pub(super) async fn import(run: &mut Run) -> Result<(), Halt> {
+    // Only the first page of a run has no place before it.
+    while run.row.pages == 0 || run.row.place.is_some() {
+        run.go_on()?;
+        let page = fetch(run).await?;
+        if page.next.is_some() && page.next == run.row.place {
+            let reason = "The provider's list does not move on: a page names itself as the next one.";
+            return Err(Halt::failed(reason));
+        }
+        store(run, page).await?;
+    }
+    Ok(())
+}
+
+async fn fetch(run: &Run) -> Result<RemotePage, Halt> {
+    run.progress.at(Step::Asking);
+    let place = run.row.place.clone();
+    let query = ListQuery {
+        object: &run.plan.object,
+        since: run.row.since_at,
+        place: place.as_ref(),
+    };
+    let page = run.line.ask(
+        |provider, account| provider.list(account, query),
+        |provider, account, answer| provider.read_list(account, query, answer),
+    );
+    page.await.map_err(Missed::halt)
+}
+
+/// Shapes a page and stores it whole, or not at all.
+async fn store(run: &mut Run, page: RemotePage) -> Result<(), Halt> {
+    run.progress.at(Step::Shaping);
+    let shaper = &run.shaper;
+    let shaped: Vec<(RemoteRecord, Shaped)> = stream::iter(page.records)
+        .map(|mut record| async move {
+            // Of a deleted one there is little to look at: whether we have it decides.
+            if record.deleted {
+                let nothing = Shaped::Data {
+                    data: json!({}),
+                    key: None,
+                };
+                return Ok((record, nothing));
+            }
+            let data = record.data.take();
+            let which = Which {
+                key: None,
+                remote_id: Some(&record.id),
+            };
+            let shaped = shaper.incoming(data, which).await?;
+            Ok::<_, Halt>((record, shaped))
+        })
+        .buffered(SHAPED_AT_ONCE)
+        .try_collect()
+        .await?;
+    run.progress.at(Step::Storing);
+    let mut counts = RunCounts::default();
+    let mut errors = Vec::new();
+    let mut items = Vec::with_capacity(shaped.len());
+    for (remote, shaped) in shaped {
+        counts.seen += 1;
+        match shaped {
+            Shaped::Out => {}
+            Shaped::Data { data, key } => {
+                counts.matched += 1;
+                items.push(Incoming {
+                    remote_id: remote.id,
+                    remote_version: remote.version,
+                    remote_updated_at: remote.updated_at,
+                    deleted: remote.deleted,
+                    data,
+                    key,
+                });
+            }
+            Shaped::Failed(message) => {
+                counts.matched += 1;
+                counts.failed += 1;
+                errors.push(run.error(Some(remote.id), message));
+            }
+        }
+    }
+    let next = page.next.map(|PagePlace(text)| text);
+    let number = run.row.pages;
+    let commit = PageCommit {
+        target: run.plan.target(),
+        policy: run.plan.policy(),
+        items,
+        step: run.step(Some(PageStep { number, next }), counts, errors),
+        at: run.services.clock.now(),
+    };
+    let done = run.services.store.commit_page(commit).await?;
+    run.moved_on(done.progress);
+    run.services.tell_records(run.plan.tenant_id, done.news);
+    Ok(())
+}
