@@ -17,6 +17,7 @@ mod http_redirect;
 mod http_refresh;
 mod identity;
 mod inspection;
+mod named_scripts;
 mod proxy;
 mod readme;
 mod schedules;

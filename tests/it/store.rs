@@ -1,7 +1,9 @@
 //! The store on SQLite and on PostgreSQL.
 
+mod automations;
 mod background;
 mod boot;
+mod connections;
 mod fixture;
 mod key;
 mod lease;
