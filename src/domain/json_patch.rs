@@ -47,6 +47,24 @@ pub fn merge_patch(target: &mut Value, patch: &Value) {
     }
 }
 
+/// Lays what came over what is there: members of objects one by one, anything else as a whole. Members that did not come
+/// stay. Unlike in a merge patch null is a value.
+pub fn overlay(target: &mut Value, from: &Value) {
+    match (target, from) {
+        (Value::Object(target), Value::Object(from)) => {
+            for (name, value) in from {
+                match target.get_mut(name) {
+                    Some(there) => overlay(there, value),
+                    None => {
+                        target.insert(name.clone(), value.clone());
+                    }
+                }
+            }
+        }
+        (target, from) => target.clone_from(from),
+    }
+}
+
 /// Applies a merge patch to a JSON text. What the patch does not name is copied as it is written: numbers keep all
 /// their digits, and members their order; new members come last.
 ///
@@ -171,6 +189,16 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
     use serde_json::json;
+
+    #[test]
+    fn what_came_lies_over_what_is_there() {
+        let mut there = json!({"name": "A", "bank": {"iban": "NO1", "swift": "X"}, "tags": [1, 2], "own": true});
+        overlay(&mut there, &json!({"name": null, "bank": {"swift": "Y"}, "tags": [3], "new": {"a": 1}}));
+        let expected = json!({
+            "name": null, "bank": {"iban": "NO1", "swift": "Y"}, "tags": [3], "own": true, "new": {"a": 1},
+        });
+        assert_eq!(there, expected);
+    }
 
     #[test]
     fn the_examples_of_rfc_7396() {

@@ -10,7 +10,10 @@ use super::{
     Incoming, ItemDone, PageCommit,
 };
 use crate::{
-    domain::record::{self, ChangeKind, DATA_BYTES_MAX, Decision, Ours, REMOTE_ID_CHARACTERS_MAX, Theirs, decide},
+    domain::{
+        json_patch::overlay,
+        record::{self, ChangeKind, DATA_BYTES_MAX, Decision, Ours, REMOTE_ID_CHARACTERS_MAX, Theirs, decide},
+    },
     store::{Error, Result, ledger::rows::Texts, tenants::timestamp},
 };
 use entity::{record as row, record_link};
@@ -115,7 +118,7 @@ impl<'a> Work<'a> {
     }
 
     fn decide(&mut self, key: &str, item: &Incoming) -> Result<std::result::Result<Decision, String>> {
-        let text = item.data.to_string();
+        let mut text = item.data.to_string();
         let Some(known) = self.known.get_mut(key) else {
             return Err(Error::Content(format!("the key {key:?} was not looked for")));
         };
@@ -124,6 +127,15 @@ impl<'a> Work<'a> {
             Some(now) if now.data != text => Some(value(now)?),
             _ => None,
         };
+        // What came lies over what is there: members that are only ours stay.
+        let merged = parsed.as_ref().filter(|_| !item.deleted).map(|ours| {
+            let mut merged = ours.clone();
+            overlay(&mut merged, &item.data);
+            merged
+        });
+        if let Some(merged) = &merged {
+            text = merged.to_string();
+        }
         let ours = match &known.now {
             None => None,
             Some(now) => Some(Ours {
@@ -133,7 +145,11 @@ impl<'a> Work<'a> {
                 synced_version: known.link.as_ref().map(|link| link.record_version),
             }),
         };
-        let decision = decide(ours, theirs(item), self.page.policy);
+        let theirs = Theirs {
+            data: merged.as_ref().unwrap_or(&item.data),
+            ..theirs(item)
+        };
+        let decision = decide(ours, theirs, self.page.policy);
         let writes = matches!(decision, Decision::Create | Decision::Update);
         if writes && text.len() > DATA_BYTES_MAX {
             return Ok(Err(format!(
