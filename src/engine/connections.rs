@@ -117,7 +117,6 @@ impl Connections<'_> {
     ) -> Result<Connection> {
         caller.require(Right::ConnectionsManage)?;
         let changed = again_if_stale(version, || self.write(caller, id, version, body)).await?;
-        self.engine.outbound().forget_client(caller.tenant_id.uuid(), id.uuid());
         let automations = self.engine.store().automation_ids_of(caller.tenant_id, id).await?;
         self.refresh(caller, id, &automations).await;
         Ok(changed)

@@ -7,6 +7,7 @@ mod background_run;
 mod call_apis;
 mod clients;
 mod commands;
+mod connection_actor;
 mod crash;
 mod engine;
 mod gateway;

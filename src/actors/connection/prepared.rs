@@ -2,11 +2,7 @@
 
 use std::sync::Arc;
 
-use jiff::{
-    Timestamp,
-    civil::{Date, DateTime},
-    tz::TimeZone,
-};
+use jiff::Timestamp;
 
 use crate::{
     actors::services::Services,
@@ -22,8 +18,6 @@ use crate::{
 
 /// Requests of one connection at the same time, where its provider names no number.
 const PLACES_DEFAULT: usize = 8;
-/// Numbers from here on are seconds since 1970 rather than from when the token was given: 2001.
-const EPOCH_SECONDS_MIN: i64 = 1_000_000_000;
 
 /// See the module.
 pub(super) struct Prepared {
@@ -103,58 +97,9 @@ async fn adopt(services: &Services, prepared: &Prepared, given_at: Timestamp) {
     let (Ok(credentials), Some(token)) = (&prepared.credentials, token) else {
         return;
     };
-    let ends = account.profile.expires_in.as_deref();
-    let ends = ends.and_then(|text| expires_at(text, given_at));
+    let ends = account.profile.access_token_ends_at(given_at);
     if let Err(error) = services.outbound.adopt_token(credentials, token, ends).await {
         // Not worse than without it: a token is got with the refresh token.
         tracing::warn!(connection.id = %account.id, error = %error.message, "the access token of a connection is not taken over");
-    }
-}
-
-/// When a token ends: a time, a day, seconds from when it was given, or seconds since 1970. None: nobody knows.
-fn expires_at(text: &str, given_at: Timestamp) -> Option<Timestamp> {
-    let text = text.trim();
-    if let Ok(seconds) = text.parse::<i64>() {
-        return if seconds >= EPOCH_SECONDS_MIN {
-            Timestamp::from_second(seconds).ok()
-        } else {
-            let span = u64::try_from(seconds).ok()?;
-            given_at.checked_add(std::time::Duration::from_secs(span)).ok()
-        };
-    }
-    let utc = |time: DateTime| Some(time.to_zoned(TimeZone::UTC).ok()?.timestamp());
-    text.parse::<Timestamp>()
-        .ok()
-        .or_else(|| text.parse::<DateTime>().ok().and_then(utc))
-        .or_else(|| {
-            text.parse::<Date>()
-                .ok()
-                .and_then(|day| utc(day.to_datetime(jiff::civil::Time::midnight())))
-        })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ends_of_tokens() {
-        let given_at: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
-        let rows = [
-            ("1800", Some("2026-01-01T00:30:00Z")),
-            (" 0 ", Some("2026-01-01T00:00:00Z")),
-            ("1767227400", Some("2026-01-01T00:30:00Z")),
-            ("2026-02-03T04:05:06Z", Some("2026-02-03T04:05:06Z")),
-            ("2026-02-03T04:05:06+01:00", Some("2026-02-03T03:05:06Z")),
-            ("2026-02-03 04:05:06", Some("2026-02-03T04:05:06Z")),
-            ("2026-02-03", Some("2026-02-03T00:00:00Z")),
-            ("-5", None),
-            ("", None),
-            ("soon", None),
-        ];
-        for (text, expected) in rows {
-            let expected = expected.map(|text| text.parse().unwrap());
-            assert_eq!(expires_at(text, given_at), expected, "{text:?}");
-        }
     }
 }
