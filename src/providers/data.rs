@@ -75,6 +75,9 @@ pub struct ObjectData {
     /// Members that an object to be made gets where it lacks them, `name=value`.
     #[serde(default)]
     pub members: Vec<String>,
+    /// Members that hold dates, where the provider has to be asked for a form of them that can be read.
+    #[serde(default)]
+    pub dates: Vec<String>,
     /// How a known object is changed.
     #[serde(default)]
     pub change: Change,

@@ -6,7 +6,8 @@
 pub mod common;
 pub mod data;
 pub mod exact;
-mod pending;
+mod netsuite;
+mod quickbooks;
 mod rest;
 mod xero;
 
@@ -221,8 +222,8 @@ pub trait Provider: Send + Sync {
 pub fn of(kind: ProviderKind) -> &'static dyn Provider {
     match kind {
         ProviderKind::Xero => &xero::Xero,
-        ProviderKind::QuickBooks => &pending::Pending(ProviderKind::QuickBooks),
-        ProviderKind::NetSuite => &pending::Pending(ProviderKind::NetSuite),
+        ProviderKind::QuickBooks => &quickbooks::QuickBooks,
+        ProviderKind::NetSuite => &netsuite::NetSuite,
         ProviderKind::Rest => &rest::Rest,
     }
 }

@@ -19,6 +19,8 @@ mod http_refresh;
 mod identity;
 mod inspection;
 mod named_scripts;
+mod provider_netsuite;
+mod provider_quickbooks;
 mod proxy;
 mod readme;
 mod schedules;

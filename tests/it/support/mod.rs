@@ -1,7 +1,11 @@
 //! Support: engines under test, fake upstreams, waits.
 
 pub mod api;
+pub mod driven;
 pub mod engine;
+pub mod fake_netsuite;
+pub mod fake_quickbooks;
+pub mod fake_tokens;
 pub mod outbound;
 pub mod postgres;
 pub mod process;

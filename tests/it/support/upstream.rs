@@ -15,6 +15,7 @@ use tokio::sync::{oneshot, watch};
 use self::bytes::{Body, count, misbehave, read_head, refuse, respond};
 
 mod bytes;
+pub mod dialect;
 
 /// Longest wait of a test for a request that should come.
 const WAIT: Duration = Duration::from_secs(20);
