@@ -91,6 +91,8 @@ pub struct Services {
     pub tests: Semaphore,
     /// Listeners of the event stream at the same time.
     pub event_streams: Arc<Semaphore>,
+    /// Held by who changes which automation starts which.
+    pub chains: tokio::sync::Mutex<()>,
     /// Where our own server answers, once that is known; in a host app's server it never is.
     pub address: OnceLock<SocketAddr>,
     definitions: Mutex<LruCache<CallApiId, Arc<PreparedCall>>>,
@@ -152,6 +154,7 @@ impl Services {
             automation_permits: Semaphore::new(settings.automations.runs_at_once_max),
             tests: Semaphore::new(TESTS_AT_ONCE_MAX),
             event_streams: Arc::new(Semaphore::new(EVENT_STREAMS_MAX)),
+            chains: tokio::sync::Mutex::default(),
             background: Inbox::new(&settings.background),
             access,
             upstreams: Upstreams::new(&settings)?,

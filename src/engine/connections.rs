@@ -1,4 +1,4 @@
-//! Connections to other systems as a service: to make, see, change, switch and delete them. What is
+//! Connections to other systems as a service: to make, see, change, switch and delete them. Trying one is in `check`. What is
 //! secret is sealed and never read back.
 
 use serde_json::{Value, json};
@@ -30,7 +30,10 @@ use crate::{
     },
 };
 
+mod check;
+
 pub use crate::store::connections::Connection;
+pub use check::CheckedConnection;
 
 /// Connections of a caller's tenant.
 pub struct Connections<'a> {

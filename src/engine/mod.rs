@@ -23,6 +23,7 @@ use crate::{
 pub mod access;
 pub mod actors;
 pub mod audit;
+pub mod automations;
 pub mod background;
 pub(crate) mod cache;
 pub mod call_apis;
@@ -35,6 +36,7 @@ pub mod event_stream;
 pub mod groups;
 pub mod identity;
 mod limits;
+pub mod mappings;
 pub mod me;
 pub mod operator;
 pub mod partner_functions;

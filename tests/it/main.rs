@@ -8,6 +8,7 @@ mod call_apis;
 mod clients;
 mod commands;
 mod connection_actor;
+mod connections;
 mod crash;
 mod engine;
 mod gateway;

@@ -145,7 +145,7 @@ impl ConnectionActor {
         }
         self.written = loaded.health;
         match &self.post {
-            Some(post) => post.set(loaded.prepared),
+            Some(post) => self.services.gates.renewed(post, loaded.prepared),
             None => self.post = Some(self.services.gates.register(ctx.address(), loaded.prepared)),
         }
         self.pump(ctx);

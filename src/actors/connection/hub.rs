@@ -54,7 +54,7 @@ impl Post {
     }
 
     /// The actor has read a later version.
-    pub fn set(&self, prepared: Arc<Prepared>) {
+    fn set(&self, prepared: Arc<Prepared>) {
         *self.prepared.lock().unwrap_or_else(PoisonError::into_inner) = prepared;
     }
 }
@@ -94,6 +94,40 @@ impl ConnectionGates {
                 ))),
             },
         }
+    }
+
+    /// As [`ConnectionGates::gate`], when the actor has read this version of the row or a later one; waits a little for that.
+    ///
+    /// # Errors
+    /// As [`ConnectionGates::gate`].
+    pub async fn gate_of(&self, tenant: TenantId, id: ConnectionId, version: i64) -> Result<Gate, Refused> {
+        let read = async {
+            loop {
+                let came = self.inner.came.notified();
+                tokio::pin!(came);
+                // Before the look: what comes after it is heard.
+                came.as_mut().enable();
+                let gate = self.gate(tenant, id).await?;
+                if gate.account().version >= version {
+                    return Ok(gate);
+                }
+                came.await;
+            }
+        };
+        let late = || {
+            unavailable(format!(
+                "The connection {id} was changed just now; try again in a moment."
+            ))
+        };
+        tokio::time::timeout(ACTOR_WAIT_MAX, read)
+            .await
+            .unwrap_or_else(|_| Err(late()))
+    }
+
+    /// An actor has read its row anew.
+    pub(super) fn renewed(&self, post: &Post, prepared: Arc<Prepared>) {
+        post.set(prepared);
+        self.inner.came.notify_waiters();
     }
 
     pub(super) fn outbound(&self) -> &Outbound {

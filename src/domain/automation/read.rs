@@ -19,7 +19,7 @@ pub const CHECK_ON_MINUTES_MAX: u32 = 365 * 24 * 60;
 /// Largest `ignore_threshold`, minutes (365 days).
 pub const IGNORE_THRESHOLD_MINUTES_MAX: u32 = 365 * 24 * 60;
 /// Members that answers show and that only the engine sets; a change may send them back.
-const SHOWN_ONLY: [&str; 12] = [
+const SHOWN_ONLY: [&str; 16] = [
     "uuid",
     "provider",
     "perform_function",
@@ -28,6 +28,10 @@ const SHOWN_ONLY: [&str; 12] = [
     "trigger_condition_text",
     "performActionText",
     "checkOnText",
+    "status_detail",
+    "next_due",
+    "last_run",
+    "last_outcome",
     "created",
     "updated",
     "version",

@@ -16,7 +16,8 @@ use crate::{
     error::Result,
     gateway::{
         dto::connections::{
-            ConnectionAnswer, ConnectionBody, ConnectionList, CreatedConnection, Message, OneConnection,
+            ConnectionAnswer, ConnectionBody, ConnectionCheckAnswer, ConnectionList, CreatedConnection, Message,
+            OneConnection,
         },
         etag::{self, IfMatch},
         json::{Json, PathId, Query},
@@ -55,7 +56,8 @@ pub(super) fn routes(config: &mut ServiceConfig) {
             web::resource(either("/{connection}/disable"))
                 .route(web::post().to(disable))
                 .route(web::put().to(disable)),
-        );
+        )
+        .service(web::resource(either("/{connection}/check-connection")).route(web::post().to(check)));
 }
 
 /// The connections of the tenant.
@@ -151,6 +153,17 @@ pub(in crate::gateway) async fn disable(
         .set_enabled(&caller, id.0, version.0, false)
         .await?;
     Ok(switched(provider, "disable"))
+}
+
+/// Tries the provider and says what it answered. A refusal is a problem 422 with the provider's own answer in `backend`.
+#[utoipa::path(post, path = "/integration/{connection}/check-connection", tag = "connections", params(("connection" = uuid::Uuid, Path)), responses((status = 200, body = ConnectionCheckAnswer)))]
+pub(in crate::gateway) async fn check(
+    caller: Caller,
+    engine: web::Data<Engine>,
+    id: PathId<ConnectionId>,
+) -> Result<HttpResponse> {
+    let checked = engine.connections().check(&caller, id.0).await?;
+    Ok(HttpResponse::Ok().json(ConnectionCheckAnswer::from(checked)))
 }
 
 /// In the words that clients of this API know.

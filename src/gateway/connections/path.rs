@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use actix_web::{FromRequest, HttpRequest, dev::Payload};
+use actix_web::{FromRequest, HttpRequest, dev::Payload, web};
 
 use crate::{
     domain::ids::ConnectionId,
@@ -27,6 +27,24 @@ impl<T: FromStr> FromRequest for Ids<T> {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let ids = id(request, "connection").and_then(|connection| Ok(Self(connection, id(request, "id")?)));
         std::future::ready(ids)
+    }
+}
+
+/// A connection's id, and the name of something of it, the two parts of the path.
+#[derive(Debug)]
+pub(in crate::gateway) struct Named(pub(super) ConnectionId, pub(super) String);
+
+impl FromRequest for Named {
+    type Error = Error;
+    type Future = std::future::Ready<Result<Self>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        // Takes the name's last encoded characters out, too, which the router leaves as they are.
+        let parts = web::Path::<(String, String)>::from_request(request, payload).into_inner();
+        let found = parts.map_err(|error| {
+            Error::new(Code::NotFound, "The name in the path cannot be read.").with_source(error.to_string())
+        });
+        std::future::ready(found.and_then(|parts| Ok(Self(id(request, "connection")?, parts.into_inner().1))))
     }
 }
 

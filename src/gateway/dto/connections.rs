@@ -6,7 +6,10 @@ use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::{domain::connection::status, engine::connections::Connection};
+use crate::{
+    domain::connection::status,
+    engine::connections::{CheckedConnection, Connection},
+};
 
 /// A connection, as made. Booleans and numbers may be texts; "" is the same as absent. For a PATCH every member is optional: what
 /// is left out stays, secrets too; the provider cannot be changed.
@@ -142,6 +145,16 @@ pub struct Message {
     pub message: String,
 }
 
+/// What a provider answered to the credentials of a connection.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ConnectionCheck)]
+pub struct ConnectionCheckAnswer {
+    /// In words.
+    message: String,
+    /// How the connection stands.
+    status: &'static str,
+}
+
 impl From<Connection> for ConnectionAnswer {
     fn from(connection: Connection) -> Self {
         let status = status(connection.enabled, connection.state.health);
@@ -198,6 +211,15 @@ impl From<Connection> for CreatedConnection {
     fn from(connection: Connection) -> Self {
         Self {
             integration: connection.into(),
+        }
+    }
+}
+
+impl From<CheckedConnection> for ConnectionCheckAnswer {
+    fn from(checked: CheckedConnection) -> Self {
+        Self {
+            message: checked.message,
+            status: checked.status,
         }
     }
 }

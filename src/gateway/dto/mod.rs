@@ -2,12 +2,14 @@
 
 use serde::{Deserialize, Deserializer};
 
+pub mod automations;
 pub mod background;
 pub mod call_api_schema;
 pub mod call_apis;
 pub mod clients;
 pub mod connections;
 pub mod identity;
+pub mod mappings;
 pub mod partner_functions;
 pub mod run_schema;
 pub mod scripts;
