@@ -193,7 +193,10 @@ mod tests {
     #[test]
     fn what_came_lies_over_what_is_there() {
         let mut there = json!({"name": "A", "bank": {"iban": "NO1", "swift": "X"}, "tags": [1, 2], "own": true});
-        overlay(&mut there, &json!({"name": null, "bank": {"swift": "Y"}, "tags": [3], "new": {"a": 1}}));
+        overlay(
+            &mut there,
+            &json!({"name": null, "bank": {"swift": "Y"}, "tags": [3], "new": {"a": 1}}),
+        );
         let expected = json!({
             "name": null, "bank": {"iban": "NO1", "swift": "Y"}, "tags": [3], "own": true, "new": {"a": 1},
         });

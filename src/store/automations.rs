@@ -26,7 +26,7 @@ mod state;
 pub use changes::Toggle;
 pub use finish::FinishRun;
 pub use live::{ChainLink, LoadedAutomation};
-pub use runs::{AutomationRun, NewRun, RunProgress};
+pub use runs::{AutomationRun, NewRun};
 pub use state::AutomationState;
 
 /// An automation as it is stored.

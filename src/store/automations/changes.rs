@@ -13,7 +13,7 @@ use crate::{
         Error, Result, Store,
         audit::{self, Entry},
         call_apis::shard_of,
-        connections::changes::{forget_automation, forget_events, lock as lock_connection},
+        connections::changes::{forget_automations, forget_events, lock as lock_connection},
         listing,
         tenants::unchanged,
     },
@@ -157,7 +157,7 @@ impl Store {
         self.write(move |transaction| {
             Box::pin(async move {
                 lock(transaction, this, version).await?;
-                forget_automation(transaction, tenant_id, id.uuid(), clock.now_us()).await?;
+                forget_automations(transaction, tenant_id, &[id.uuid()], clock.now_us()).await?;
                 audit::record(transaction, &clock, entry).await
             })
         })

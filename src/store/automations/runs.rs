@@ -1,11 +1,12 @@
-//! Owns the runs of automations: their begin, their progress page by page, and the list of them. Their end is in `finish`.
+//! Owns the runs of automations: their begin, their waiting, and the list of them. Their end is in `finish`; their progress is
+//! written with what a page stores, by `records`.
 //!
 //! Whoever writes holds the lease of the automation's shard, and a run that has ended is never written again.
 
 use jiff::Timestamp;
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, Condition, DatabaseTransaction, EntityTrait, PaginatorTrait, QueryFilter,
-    QueryOrder, QuerySelect, QueryTrait, sea_query::Expr,
+    ActiveValue::Set, ColumnTrait, Condition, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
+    QueryTrait, sea_query::Expr,
 };
 
 use super::changes::lock_automation;
@@ -72,25 +73,6 @@ pub struct NewRun {
     pub since_at: Option<Timestamp>,
 }
 
-/// How far a run is, after one page more; the numbers are those of the whole run.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RunProgress {
-    /// Tenant.
-    pub tenant_id: TenantId,
-    /// Which automation.
-    pub automation_id: AutomationId,
-    /// Which run.
-    pub run_id: RunId,
-    /// Where the next page begins.
-    pub place: Option<PagePlace>,
-    /// Pages that are stored, this one too.
-    pub pages: u64,
-    /// What came of its records.
-    pub counts: RunCounts,
-    /// What went wrong with some of them.
-    pub errors: RunErrors,
-}
-
 impl Store {
     /// Writes that a run begins; on disk when this returns.
     ///
@@ -126,20 +108,6 @@ impl Store {
                 }
                 Entity::insert(begun(&run)).exec_without_returning(transaction).await?;
                 Ok(())
-            })
-        })
-        .await
-    }
-
-    /// Writes how far a run is that stores nothing else with its page.
-    ///
-    /// # Errors
-    /// As [`advance_run`]; [`Error::Lease`].
-    pub async fn save_progress(&self, progress: RunProgress, epoch: i64) -> Result<()> {
-        self.write(move |transaction| {
-            Box::pin(async move {
-                ledger::hold_shard_of(transaction, progress.automation_id.uuid(), epoch).await?;
-                advance_run(transaction, &progress).await
             })
         })
         .await
@@ -242,36 +210,6 @@ impl Store {
             row.map(stored).transpose()
         })
         .await
-    }
-}
-
-/// Writes how far a run is, in the transaction that stores its page; the caller holds the shard.
-///
-/// # Errors
-/// [`Error::AlreadyRecorded`]: this page is stored already, and nothing is to be written again. [`Error::NotFound`]: the run
-/// has ended, or the pages before this one are not stored.
-pub(in crate::store) async fn advance_run(transaction: &DatabaseTransaction, progress: &RunProgress) -> Result<()> {
-    let this = open(progress.tenant_id, progress.automation_id, progress.run_id);
-    let pages = whole(progress.pages);
-    let update = ActiveModel {
-        place: Set(progress.place.clone().map(|place| place.0)),
-        pages: Set(pages),
-        resume_at: Set(None),
-        detail: Set(None),
-        ..outcome_columns(&progress.counts, &progress.errors)?
-    };
-    let written = Entity::update_many()
-        .set(update)
-        .filter(this.clone())
-        .filter(Column::Pages.eq(pages - 1))
-        .exec(transaction)
-        .await?;
-    if written.rows_affected > 0 {
-        return Ok(());
-    }
-    match Entity::find().filter(this).one(transaction).await? {
-        Some(found) if found.pages >= pages => Err(Error::AlreadyRecorded),
-        _ => Err(Error::NotFound),
     }
 }
 

@@ -29,6 +29,9 @@ use entity::{
     connection_state, object_mapping, partner_function, record_link,
 };
 
+/// Ids in one statement; databases take some ten thousand values.
+const IDS_AT_ONCE: usize = 1_000;
+
 /// How a version of a connection fares.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SeenHealth {
@@ -241,40 +244,44 @@ async fn delete_automations(
         .into_tuple()
         .all(transaction)
         .await?;
-    for id in &ids {
-        forget_automation(transaction, tenant_id, *id, now).await?;
+    for some in ids.chunks(IDS_AT_ONCE) {
+        forget_automations(transaction, tenant_id, some, now).await?;
     }
     Ok(ids.into_iter().map(AutomationId::from).collect())
 }
 
-/// Removes an automation, its state and what it has not looked at yet, and ends a run that is open.
-pub(in crate::store) async fn forget_automation(
+/// Removes automations, their states and what they have not looked at yet, and ends their open runs. The runs first: whoever
+/// stores a page holds the run before it touches anything else.
+pub(in crate::store) async fn forget_automations(
     transaction: &DatabaseTransaction,
     tenant_id: TenantId,
-    id: Uuid,
+    ids: &[Uuid],
     now: i64,
 ) -> Result<()> {
-    automation::Entity::delete_many()
-        .filter(automation::Column::TenantId.eq(tenant_id.uuid()))
-        .filter(automation::Column::Id.eq(id))
+    let of_tenant = tenant_id.uuid();
+    let cancelled = Expr::value(RunOutcome::Cancelled.as_str());
+    automation_run::Entity::update_many()
+        .col_expr(automation_run::Column::FinishedAt, Expr::value(now))
+        .col_expr(automation_run::Column::Outcome, cancelled)
+        .col_expr(automation_run::Column::ResumeAt, Expr::value(None::<i64>))
+        .filter(automation_run::Column::TenantId.eq(of_tenant))
+        .filter(automation_run::Column::AutomationId.is_in(ids.iter().copied()))
+        .filter(automation_run::Column::FinishedAt.is_null())
+        .exec(transaction)
+        .await?;
+    automation_event::Entity::delete_many()
+        .filter(automation_event::Column::TenantId.eq(of_tenant))
+        .filter(automation_event::Column::AutomationId.is_in(ids.iter().copied()))
         .exec(transaction)
         .await?;
     automation_state::Entity::delete_many()
-        .filter(automation_state::Column::TenantId.eq(tenant_id.uuid()))
-        .filter(automation_state::Column::AutomationId.eq(id))
+        .filter(automation_state::Column::TenantId.eq(of_tenant))
+        .filter(automation_state::Column::AutomationId.is_in(ids.iter().copied()))
         .exec(transaction)
         .await?;
-    forget_events(transaction, tenant_id, id).await?;
-    automation_run::Entity::update_many()
-        .col_expr(automation_run::Column::FinishedAt, Expr::value(now))
-        .col_expr(
-            automation_run::Column::Outcome,
-            Expr::value(RunOutcome::Cancelled.as_str()),
-        )
-        .col_expr(automation_run::Column::ResumeAt, Expr::value(None::<i64>))
-        .filter(automation_run::Column::TenantId.eq(tenant_id.uuid()))
-        .filter(automation_run::Column::AutomationId.eq(id))
-        .filter(automation_run::Column::FinishedAt.is_null())
+    automation::Entity::delete_many()
+        .filter(automation::Column::TenantId.eq(of_tenant))
+        .filter(automation::Column::Id.is_in(ids.iter().copied()))
         .exec(transaction)
         .await?;
     Ok(())

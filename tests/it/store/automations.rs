@@ -14,8 +14,9 @@ use orrery::{
     providers::PagePlace,
     store::{
         Error, Page, PurgeRules,
-        automations::{AutomationRun, FinishRun, NewRun, RunProgress, Toggle},
+        automations::{AutomationRun, FinishRun, NewRun, Toggle},
         listing::Window,
+        records::{PageStep, RunStep},
     },
 };
 
@@ -43,30 +44,26 @@ impl Fixture {
         run.id
     }
 
-    fn progress(&self, automation: AutomationId, run: RunId, pages: u64) -> RunProgress {
-        RunProgress {
-            tenant_id: self.tenant,
+    /// The end of the page with this number, counted from 0, which brought a hundred records and one error.
+    fn page(&self, automation: AutomationId, run: RunId, number: u64) -> RunStep {
+        RunStep {
             automation_id: automation,
             run_id: run,
-            place: Some(PagePlace(format!("page {}", pages + 1))),
-            pages,
+            epoch: self.lease.epoch(),
+            page: Some(PageStep {
+                number,
+                next: Some(format!("page {}", number + 1)),
+            }),
             counts: RunCounts {
-                seen: 100 * pages,
-                created: 7,
+                seen: 100,
                 ..RunCounts::default()
             },
-            errors: RunErrors {
-                kept: vec![RecordError {
-                    key: Some("K1".to_owned()),
-                    message: "No.".to_owned(),
-                }],
-                total: 3,
-            },
+            errors: vec![error()],
+            errors_kept_max: 100,
         }
     }
 
     fn end_of(&self, automation: AutomationId, run: RunId) -> FinishRun {
-        let progress = self.progress(automation, run, 2);
         FinishRun {
             tenant_id: self.tenant,
             automation_id: automation,
@@ -74,8 +71,14 @@ impl Fixture {
             outcome: RunOutcome::Success,
             detail: None,
             finished_at: self.clock.now(),
-            counts: progress.counts,
-            errors: progress.errors,
+            counts: RunCounts {
+                seen: 200,
+                ..RunCounts::default()
+            },
+            errors: RunErrors {
+                kept: vec![error()],
+                total: 3,
+            },
             cursor_at: None,
             next_due_at: None,
             failures: 0,
@@ -86,6 +89,13 @@ impl Fixture {
 
     async fn stored_run(&self, run: RunId) -> AutomationRun {
         self.store.automation_run(self.tenant, run).await.unwrap().unwrap()
+    }
+}
+
+fn error() -> RecordError {
+    RecordError {
+        key: Some("K1".to_owned()),
+        message: "No.".to_owned(),
     }
 }
 
@@ -107,11 +117,9 @@ async fn a_run_moves_page_by_page_and_leaves_its_end() {
         let run = fixture.begin(id).await;
         let second = store.begin_run(fixture.new_run(id, RunTrigger::Manual), epoch).await;
         assert!(matches!(second, Err(Error::InUse(_))), "one run at a time: {second:?}");
-        store.save_progress(fixture.progress(id, run, 1), epoch).await.unwrap();
-        let again = store.save_progress(fixture.progress(id, run, 1), epoch).await;
-        assert!(matches!(again, Err(Error::AlreadyRecorded)), "{again:?}");
-        let gap = store.save_progress(fixture.progress(id, run, 3), epoch).await;
-        assert!(matches!(gap, Err(Error::NotFound)), "{gap:?}");
+        let stored = store.advance_run(tenant, fixture.page(id, run, 0)).await.unwrap();
+        let again = store.advance_run(tenant, fixture.page(id, run, 0)).await.unwrap();
+        assert_eq!(again, stored, "a page that is stored is not counted again");
         let resume_at = "2026-01-01T00:00:00.000001Z".parse().unwrap();
         let waits = store.suspend_run(tenant, id, run, Some(resume_at), "Too many requests.".to_owned(), epoch);
         waits.await.unwrap();
@@ -126,19 +134,18 @@ async fn a_run_moves_page_by_page_and_leaves_its_end() {
                 Some("Too many requests.")
             )
         );
-        let expected = fixture.progress(id, run, 1);
-        assert_eq!((open.counts, open.errors), (expected.counts, expected.errors));
+        assert_eq!((open.counts, open.errors), (stored.counts, stored.errors));
         store.continue_run(tenant, id, run, epoch).await.unwrap();
         assert_eq!(fixture.stored_run(run).await.resume_at, None);
-        store.save_progress(fixture.progress(id, run, 2), epoch).await.unwrap();
+        store.advance_run(tenant, fixture.page(id, run, 1)).await.unwrap();
         let mut finish = fixture.end_of(id, run);
         finish.cursor_at = Some(open.started_at);
         finish.next_due_at = Some(resume_at);
         assert!(!store.finish_run(finish.clone(), epoch).await.unwrap());
         let twice = store.finish_run(finish, epoch).await;
         assert!(matches!(twice, Err(Error::NotFound)), "{twice:?}");
-        let late = store.save_progress(fixture.progress(id, run, 3), epoch).await;
-        assert!(matches!(late, Err(Error::NotFound)), "{late:?}");
+        let late = store.advance_run(tenant, fixture.page(id, run, 2)).await;
+        assert!(matches!(late, Err(Error::AlreadyRecorded)), "{late:?}");
         let ended = fixture.stored_run(run).await;
         assert_eq!((ended.outcome, ended.counts.seen), (Some(RunOutcome::Success), 200));
         let state = store.automation_state(tenant, id).await.unwrap();
@@ -352,7 +359,7 @@ async fn whoever_lost_the_lease_writes_nothing_of_a_run() {
     postgres::execute(&url, "UPDATE shard_lease SET expires_at = 0");
     let second = Fixture::open(&url).await;
     let lost = |result: Result<(), Error>| assert!(matches!(result, Err(Error::Lease(_))), "{result:?}");
-    lost(store.save_progress(first.progress(id, run, 1), epoch).await);
+    lost(store.advance_run(tenant, first.page(id, run, 0)).await.map(drop));
     lost(store.suspend_run(tenant, id, run, None, "w".to_owned(), epoch).await);
     lost(store.finish_run(first.end_of(id, run), epoch).await.map(drop));
     lost(store.begin_run(first.new_run(id, RunTrigger::Manual), epoch).await);
@@ -373,10 +380,9 @@ async fn whoever_lost_the_lease_writes_nothing_of_a_run() {
         .open_run
         .unwrap();
     assert_eq!((open.pages, open.detail), (0, None));
-    let progress = second
-        .store
-        .save_progress(first.progress(id, run, 1), second.lease.epoch());
-    progress.await.unwrap();
+    let mut page = first.page(id, run, 0);
+    page.epoch = second.lease.epoch();
+    second.store.advance_run(tenant, page).await.unwrap();
     second.store.close().await.unwrap();
 }
 
