@@ -22,6 +22,8 @@ mod inspection;
 mod named_scripts;
 mod provider_netsuite;
 mod provider_quickbooks;
+mod provider_rest;
+mod provider_xero;
 mod proxy;
 mod readme;
 mod schedules;
