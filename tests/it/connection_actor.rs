@@ -2,6 +2,7 @@
 //! restart.
 
 mod circuit;
+mod crash;
 mod provider;
 mod tokens;
 

@@ -60,6 +60,8 @@ async fn one_probe_goes_while_the_others_wait_for_what_it_finds() {
     for _ in 0..5 {
         assert_eq!(stage.send().await.unwrap().status, 503);
     }
+    // The actor hears of the last end by itself: not before it has, the time may go on.
+    stage.fares(Health::Error).await;
     stage.advance(1);
     stage.provider.answers(200, None);
     stage.provider.hold();
@@ -160,6 +162,40 @@ async fn a_disabled_connection_has_neither_gate_nor_actor() {
         "the old gate finds the new actor"
     );
     assert_eq!(stage.provider.token_requests(), 1, "with the token that it had");
+}
+
+#[actix_rt::test]
+async fn a_change_behind_the_engines_back_is_found_by_the_sweep() {
+    let stage = Stage::set(json!({})).await;
+    stage.sends().await;
+    let sweep = stage.scene.engine.settings().engine.sweep_seconds;
+    let has_actor = async || {
+        let registry = stage.scene.engine.registry();
+        let id = stage.connection.uuid();
+        registry
+            .observe_one(stage.scene.tenant, KIND_CONNECTION, id)
+            .await
+            .is_ok()
+    };
+    for enabled in [false, true] {
+        stage
+            .scene
+            .sql(&format!("update connection set enabled = {enabled}"))
+            .await;
+        assert_eq!(has_actor().await, !enabled);
+        stage.advance(sweep);
+        eventually("the sweep has found it", || async { has_actor().await == enabled }).await;
+    }
+    stage
+        .scene
+        .sql("update connection set name = 'Renamed', version = version + 1")
+        .await;
+    stage.advance(sweep);
+    eventually("the actor has read the later version", || async {
+        stage.gate().await.account().version > 1
+    })
+    .await;
+    stage.sends().await;
 }
 
 #[actix_rt::test]
