@@ -366,3 +366,7 @@ fn zone(text: &str) -> Result<String, String> {
 #[cfg(test)]
 #[path = "read_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "read_properties.rs"]
+mod properties;

@@ -1,6 +1,6 @@
 //! Paths to members of a record: without regard to case and blanks, with dots into nested members and through lists.
 
-use std::fmt;
+use std::{cmp::Ordering, fmt};
 
 use serde_json::{Map, Value};
 
@@ -128,10 +128,17 @@ impl Segment {
 
     fn is(&self, name: &str) -> bool {
         if name.is_ascii() {
-            // Called for each member of each record: bytes, and mostly over after one.
-            let bytes = name.bytes().filter(|byte| !byte.is_ascii_whitespace());
-            return name.len() >= self.folded.len()
-                && bytes.map(|byte| byte.to_ascii_lowercase()).eq(self.folded.bytes());
+            // Called for each member of each record: most are over after their length.
+            let (name, folded) = (name.as_bytes(), self.folded.as_bytes());
+            return match name.len().cmp(&folded.len()) {
+                Ordering::Less => false,
+                Ordering::Equal => name.eq_ignore_ascii_case(folded),
+                Ordering::Greater => {
+                    let letters = name.iter().filter(|byte| !byte.is_ascii_whitespace());
+                    name.iter().any(u8::is_ascii_whitespace)
+                        && letters.map(u8::to_ascii_lowercase).eq(folded.iter().copied())
+                }
+            };
         }
         fold(name).eq(self.folded.chars())
     }

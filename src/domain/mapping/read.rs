@@ -27,8 +27,8 @@ const DECIMALS_MAX: u32 = 20;
 /// What may stand around a list of pairs.
 const WRAPPERS: [&str; 4] = ["mapping", "mappings", "pairs", "object_mapping"];
 
-const TRANSFORM_EXPECTED: &str = "must be \"upper\", \"lower\", \"trim\", \"text\", \"number\", \"date\", \"boolean\", or an object with \
-    one of number, date, lookup, constant, or a list of these";
+const TRANSFORM_EXPECTED: &str = "must be \"upper\", \"lower\", \"trim\", \"text\", \"number\", \"date\", \"boolean\", or an object \
+    with one of number, date, lookup, constant, each, or a list of these";
 
 /// What is to be stored of a body: the list of pairs or the object with the script, without what stands around it.
 #[must_use]
@@ -46,7 +46,7 @@ impl Mapping {
     /// Everything that is wrong, by its path below the definition (`[2].target`).
     pub fn read(body: &Value) -> Result<Self, Vec<FieldError>> {
         match definition_of(body) {
-            Value::Array(pairs) => read_pairs(pairs).map(Self::Pairs),
+            Value::Array(pairs) => read_pairs("", pairs).map(Self::Pairs),
             definition @ Value::Object(_) => read_script(definition),
             other => Err(vec![FieldError::new(
                 "body",
@@ -116,17 +116,19 @@ fn read_script(definition: &Value) -> Result<Mapping, Vec<FieldError>> {
     }
 }
 
-fn read_pairs(list: &[Value]) -> Result<Pairs, Vec<FieldError>> {
+/// Reads pairs; `outer` is the path of their list.
+fn read_pairs(outer: &str, list: &[Value]) -> Result<Pairs, Vec<FieldError>> {
     if list.len() > PAIRS_MAX {
         let message = format!("must hold at most {PAIRS_MAX} pairs, and holds {}", list.len());
-        return Err(vec![FieldError::new("body", message)]);
+        let field = if outer.is_empty() { "body" } else { outer };
+        return Err(vec![FieldError::new(field, message)]);
     }
     let mut errors = Vec::new();
     let mut pairs = Vec::with_capacity(list.len());
     // Written to as the pairs will write, so that two that get in each other's way are found now.
     let mut trial = Value::Object(Map::new());
     for (index, value) in list.iter().enumerate() {
-        let path = format!("[{index}]");
+        let path = format!("{outer}[{index}]");
         match read_pair(&path, value) {
             Ok(pair) => match pair.target.put(&mut trial, Value::Bool(true)) {
                 Ok(()) => pairs.push(pair),
@@ -226,6 +228,13 @@ fn read_transform(path: &str, value: &Value) -> Result<Transform, Vec<FieldError
         "date" => read_date(&inner, options),
         "lookup" if value.is_object() => read_lookup(&inner, options),
         "constant" if value.is_object() => read_constant(&inner, options),
+        "each" if value.is_object() => match options {
+            Value::Array(pairs) => read_pairs(&inner, pairs).map(Transform::Each),
+            other => {
+                let message = format!("must be a list of pairs, and is {}", in_words(other));
+                Err(vec![FieldError::new(inner, message)])
+            }
+        },
         _ => Err(vec![FieldError::new(path, TRANSFORM_EXPECTED)]),
     }
 }

@@ -71,6 +71,49 @@ fn targets_make_objects_and_lists() {
 }
 
 #[test]
+fn lines_go_through_pairs_of_their_own() {
+    let mapping = pairs(&json!([
+        {"source": "InvoiceNumber", "target": "number"},
+        {"source": "LineItems", "target": "lines", "transform": {"each": [
+            {"source": "Description", "target": "text"},
+            {"source": "LineAmount", "target": "amount.value", "transform": "number"},
+            {"source": "Tracking", "target": "dimensions", "transform": {"each": [{"source": "Option", "target": "code"}]}}
+        ]}}
+    ]));
+    let invoice = json!({"InvoiceNumber": "I-1", "LineItems": [
+        {"Description": "Bolts", "LineAmount": "12.50", "Tracking": [{"Option": "N"}, {"Option": "S"}]}, {"LineAmount": 3}
+    ]});
+    assert_eq!(
+        mapping.apply(&invoice).unwrap(),
+        json!({"number": "I-1", "lines": [
+            {"text": "Bolts", "amount": {"value": 12.5}, "dimensions": [{"code": "N"}, {"code": "S"}]}, {"amount": {"value": 3}}
+        ]})
+    );
+    assert_eq!(mapping.apply(&json!({"LineItems": []})).unwrap(), json!({"lines": []}));
+    assert_eq!(
+        mapping
+            .apply(&json!({"LineItems": [{"LineAmount": "x"}]}))
+            .unwrap_err()
+            .to_string(),
+        "the mapping to \"lines\" failed: the mapping to \"amount.value\" failed: \"x\" is no number"
+    );
+    assert_eq!(
+        mapping.apply(&json!({"LineItems": ["x"]})).unwrap_err().to_string(),
+        "the mapping to \"lines\" failed: \"x\" is no object"
+    );
+    assert_eq!(
+        refusals(
+            &json!([{"source": "a", "target": "b", "transform": {"each": [{"source": "c"}]}}, {"source": "a", "target": "c",
+            "transform": {"each": {}}}])
+        ),
+        [
+            "[0].transform.each[0].target: must name a member, like Name or Address.City",
+            "[1].transform.each: must be a list of pairs, and is an object",
+        ]
+    );
+}
+
+#[test]
 fn a_default_stands_in_for_what_has_no_value() {
     let mapping = pairs(&json!([
         {"source": "f", "target": "with", "default": {"a": 1}, "transform": "upper"}, {"source": "f", "target": "without"}
@@ -220,7 +263,7 @@ fn wrong_pairs_are_refused_with_their_path() {
             "[2].source: must be the name of a member, with dots between the names of nested members, like Address.City",
             "[2].target: must be the name of a member, with dots between the names of nested members, like Address.City",
             "[3].transform: must be \"upper\", \"lower\", \"trim\", \"text\", \"number\", \"date\", \"boolean\", or an object with one \
-             of number, date, lookup, constant, or a list of these",
+             of number, date, lookup, constant, each, or a list of these",
             "[4].transform[1].number.decimals: must be a whole number from 0 to 20, and is \"99\"",
             "[4].transform[1].number.round: is not known here",
             "[5].transform.lookup.table: must be an object: for each value the one that takes its place",

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::{
+    Pairs,
     date::DateForm,
     number::{decimal_of, json_of, rounded},
 };
@@ -49,6 +50,8 @@ pub enum Transform {
     },
     /// This, whatever came.
     Constant(Value),
+    /// Objects, such as the lines of an invoice, through pairs of their own.
+    Each(Pairs),
 }
 
 impl Transform {
@@ -80,6 +83,8 @@ impl Transform {
             }
             (Self::Date { from, to }, value) => to.write(from.read(&value)?),
             (Self::Lookup { table, default }, value) => looked_up(table, default.as_ref(), &value),
+            (Self::Each(pairs), value @ Value::Object(_)) => pairs.apply(&value).map_err(|error| error.to_string()),
+            (Self::Each(_), value) => Err(format!("{} is no object", shown(&value))),
         }
     }
 }
