@@ -40,7 +40,7 @@ fn values() -> Vec<(&'static str, Value)> {
         ("noon", json!({"f": "2026-01-31T12:00:00Z"})),
         ("noon+2", json!({"f": "2026-01-31T14:00:00+02:00"})),
         ("local", json!({"f": "2026-01-31T12:00:00"})),
-        ("next day", json!({"f": "2026-02-01T00:30:00+01:00"})),
+        ("next_day", json!({"f": "2026-02-01T00:30:00+01:00"})),
         ("February", json!({"f": "2026-02-01"})),
     ]
 }
@@ -79,11 +79,10 @@ fn matching(operator: RuleOperator, value: Option<&str>) -> String {
 /// All names but these.
 fn all_but(names: &str) -> String {
     let names: Vec<&str> = names.split(' ').collect();
-    // Names with a blank in them are written with an underscore here.
     let kept: Vec<&str> = values()
         .iter()
         .map(|(name, _)| *name)
-        .filter(|name| !names.contains(&name.replace(' ', "_").as_str()))
+        .filter(|name| !names.contains(name))
         .collect();
     kept.join(" ")
 }
@@ -110,7 +109,7 @@ fn equals_and_its_opposite_on_every_kind_of_value() {
         ("null", ""),
     ] {
         let found = matching(RuleOperator::Equals, Some(value));
-        assert_eq!(found, expected.replace('_', " "), "{value}");
+        assert_eq!(found, expected, "{value}");
         assert_eq!(
             matching(RuleOperator::NotEquals, Some(value)),
             all_but(expected),
@@ -167,41 +166,30 @@ fn having_a_value_on_every_kind_of_value() {
 
 #[test]
 fn order_on_every_kind_of_value() {
-    let small = "9.5 '9.5' -10 1e-40 [100,9]";
-    let texts = "blank '010'";
-    // Numbers with numbers, whatever their form; texts that are no numbers stay texts.
+    // Numbers with numbers, whatever their form; texts that are no numbers stay texts; true and false are neither.
     assert_eq!(
         matching(RuleOperator::LessThan, Some("10")),
-        "blank '010' 9.5 '9.5' -10 1e-40 [100,9]",
-        "{small} {texts}"
+        "blank '010' 9.5 '9.5' -10 1e-40 [100,9]"
     );
     assert_eq!(
         matching(RuleOperator::LessThanOrEqual, Some("10")),
         "blank 10 '10' '10.0' '010' 9.5 '9.5' -10 1e-40 [100,9]"
     );
-    let above =
-        "abc ABC abcd zabc [abc] 100 1e30 [100,9] true 'true' 'True' false day noon noon+2 local next day February";
+    let above = "abc ABC abcd zabc [abc] 100 1e30 [100,9] 'true' 'True' day noon noon+2 local next_day February";
     assert_eq!(matching(RuleOperator::GreaterThan, Some("10")), above);
     assert_eq!(
         matching(RuleOperator::GreaterThanOrEqual, Some("10")),
-        "abc ABC abcd zabc [abc] 10 '10' '10.0' 100 1e30 [100,9] true 'true' 'True' false day noon noon+2 local next day February"
+        "abc ABC abcd zabc [abc] 10 '10' '10.0' 100 1e30 [100,9] 'true' 'True' day noon noon+2 local next_day February"
     );
     // Days with days.
     let times = |found: String| {
-        let named = ["day", "noon", "noon+2", "local", "next day", "February"];
-        let found: Vec<&str> = named
-            .into_iter()
-            .filter(|name| {
-                let whole = format!(" {found} ");
-                whole.contains(&format!(" {name} "))
-                    && !(*name == "day" && !whole.replace(" next day ", " ").contains(" day "))
-            })
-            .collect();
+        let named = ["day", "noon", "noon+2", "local", "next_day", "February"];
+        let found: Vec<&str> = found.split(' ').filter(|name| named.contains(name)).collect();
         found.join(",")
     };
     assert_eq!(
         times(matching(RuleOperator::LessThan, Some("2026-02-01"))),
-        "day,noon,noon+2,local,next day"
+        "day,noon,noon+2,local,next_day"
     );
     assert_eq!(
         times(matching(RuleOperator::GreaterThan, Some("2026-01-31"))),
@@ -214,7 +202,7 @@ fn order_on_every_kind_of_value() {
     // Instants with instants; where only a day is known, with its day.
     assert_eq!(
         times(matching(RuleOperator::GreaterThan, Some("2026-01-31T12:00:00Z"))),
-        "next day,February"
+        "next_day,February"
     );
     assert_eq!(
         times(matching(RuleOperator::LessThanOrEqual, Some("2026-01-31T12:00:00Z"))),
@@ -249,7 +237,7 @@ fn lists_of_values_on_every_kind_of_value() {
         ("\" \"", "blank"),
     ] {
         let found = matching(RuleOperator::In, Some(value));
-        assert_eq!(found, expected.replace('_', " "), "{value}");
+        assert_eq!(found, expected, "{value}");
         assert_eq!(matching(RuleOperator::NotIn, Some(value)), all_but(expected), "{value}");
     }
 }

@@ -1,7 +1,7 @@
 //! Conditions on JSON records as one tree: what the criteria of automations and other filter languages compile into.
 //!
 //! How a value and an operand compare (see [`Operand`]): as numbers where both are numbers or texts of numbers, as times where both
-//! are times or dates, as truth values where one is JSON's true or false and the other says so; else as texts, letter by letter.
+//! are times or dates, JSON's true and false with `true` and `false` in any case and nothing else; else as texts, letter by letter.
 //! What is missing, null, "", [] or {} has no value; comparing with it is never true, so that its `Not` always is. A path through a
 //! list means any of its items.
 

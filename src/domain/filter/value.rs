@@ -95,10 +95,8 @@ impl Operand {
         match value {
             _ if self.literal == Literal::Null => None,
             Value::Null | Value::Object(_) | Value::Array(_) => None,
-            Value::Bool(value) => match self.boolean {
-                Some(boolean) => Some(value.cmp(&boolean)),
-                None => Some(text_of_bool(*value).cmp(&self.text)),
-            },
+            // true is not greater than 10, although its letters come after.
+            Value::Bool(value) => self.boolean.map(|boolean| value.cmp(&boolean)),
             Value::Number(value) => match self.number {
                 Some(number) => numeric(value)?.compared(number),
                 None => Some(value.to_string().as_str().cmp(&self.text)),
