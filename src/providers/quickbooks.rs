@@ -8,7 +8,8 @@ use uuid::Uuid;
 use super::common;
 use super::data::{ObjectData, ProviderData};
 use super::{
-    Account, ListQuery, Object, Outgoing, Provider, RemotePage, RemoteRecord, RemoteRef, Trouble, TroubleKind, Written,
+    Account, ListQuery, Object, Outgoing, Provider, RemotePage, RemoteRecord, RemoteRef, Trouble,
+    TroubleKind, Written,
 };
 use crate::domain::connection::ProviderKind;
 use crate::domain::validate::FieldError;
@@ -112,18 +113,12 @@ impl Provider for QuickBooks {
         match Place::read(query.place)? {
             Place::Records { start, last } => {
                 let got = place::entities(body.get("QueryResponse"), &object.name)?;
-                let records = got
-                    .iter()
-                    .map(|one| record(object, one))
-                    .collect::<Result<Vec<_>, _>>()?;
+                let records = got.iter().map(|one| record(object, one)).collect::<Result<Vec<_>, _>>()?;
                 place::records_page(records, start, last.as_deref(), query.since, &body)
             }
             Place::Deletions { .. } => {
                 let got = place::changes(&body, &object.name)?;
-                let records = got
-                    .iter()
-                    .map(|one| record(object, one))
-                    .collect::<Result<Vec<_>, _>>()?;
+                let records = got.iter().map(|one| record(object, one)).collect::<Result<Vec<_>, _>>()?;
                 place::deletions_page(object, records, query.since)
             }
         }
@@ -243,10 +238,7 @@ fn entity<'a>(body: &'a Value, object: &Object) -> Result<&'a Map<String, Value>
 fn record(object: &ObjectData, members: &Map<String, Value>) -> Result<RemoteRecord, Trouble> {
     let text = |path: &str| place::member(members, path).and_then(common::text_of);
     let Some(id) = text(&object.id) else {
-        return Err(unusable(&format!(
-            "QuickBooks sent a {} without an {}",
-            object.name, object.id
-        )));
+        return Err(unusable(&format!("QuickBooks sent a {} without an {}", object.name, object.id)));
     };
     let updated = object.updated.as_deref().and_then(text);
     Ok(RemoteRecord {

@@ -64,9 +64,7 @@ impl Statement {
                 texts.push((column, format, tokens.word()?));
             } else {
                 // `table.*` is one word.
-                let table = word
-                    .strip_suffix(".*")
-                    .ok_or_else(|| format!("{word} is not known here"))?;
+                let table = word.strip_suffix(".*").ok_or_else(|| format!("{word} is not known here"))?;
                 all_columns = Some(table.to_owned());
             }
             if !tokens.next_is(&Token::Sign(",".to_owned())) {
@@ -135,8 +133,7 @@ impl Statement {
 
     fn column(&self, name: &str) -> Result<String, String> {
         let own = name.strip_prefix(&format!("{}.", self.table));
-        own.map(str::to_owned)
-            .ok_or_else(|| format!("Unknown identifier {name}"))
+        own.map(str::to_owned).ok_or_else(|| format!("Unknown identifier {name}"))
     }
 
     /// All rows that meet the conditions. Without an order nobody knows what comes when: here it is the other way round.
