@@ -41,6 +41,7 @@ pub mod me;
 pub mod operator;
 pub mod partner_functions;
 pub mod password;
+pub mod records;
 mod refusal;
 pub mod runs;
 pub mod scripts;

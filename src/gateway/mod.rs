@@ -42,6 +42,7 @@ mod outer;
 pub mod page;
 pub mod problem;
 mod rate;
+mod records;
 pub mod request_id;
 mod roots;
 mod runs;
@@ -71,6 +72,7 @@ const RESOURCES: &[fn(&mut ServiceConfig)] = &[
     events::routes,
     groups::routes,
     me::routes,
+    records::routes,
     runs::routes,
     scripts::routes,
     tenants::routes,

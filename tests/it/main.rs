@@ -26,6 +26,7 @@ mod provider_rest;
 mod provider_xero;
 mod proxy;
 mod readme;
+mod records;
 mod schedules;
 mod script;
 mod store;

@@ -11,6 +11,7 @@ pub mod connections;
 pub mod identity;
 pub mod mappings;
 pub mod partner_functions;
+pub mod records;
 pub mod run_schema;
 pub mod scripts;
 pub mod tokens;
