@@ -9,4 +9,5 @@ mod key;
 mod lease;
 mod ledger;
 mod purge;
+mod records;
 mod vault;

@@ -117,7 +117,10 @@ impl Scene {
     }
 
     async fn record(&self, key: &str) -> Option<LinkedRecord> {
-        let found = self.fixture.store.record(self.fixture.tenant, "supplier".to_owned(), key.to_owned());
+        let found = self
+            .fixture
+            .store
+            .record(self.fixture.tenant, "supplier".to_owned(), key.to_owned());
         found.await.unwrap()
     }
 

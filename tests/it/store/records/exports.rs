@@ -13,7 +13,12 @@ fn query(scene: &Scene, applies_to: AppliesTo) -> ExportQuery {
 }
 
 async fn candidates(scene: &Scene, applies_to: AppliesTo) -> Vec<String> {
-    let found = scene.fixture.store.export_candidates(query(scene, applies_to)).await.unwrap();
+    let found = scene
+        .fixture
+        .store
+        .export_candidates(query(scene, applies_to))
+        .await
+        .unwrap();
     found.into_iter().map(|candidate| candidate.record.key).collect()
 }
 
@@ -40,7 +45,10 @@ fn exported(scene: &Scene, key: &str, record_version: i64, remote_id: &str) -> E
 
 async fn intend(scene: &Scene, key: &str, export: PendingExport) -> Option<PendingExport> {
     let by = (scene.automation, scene.fixture.lease.epoch());
-    let noted = scene.fixture.store.intend_export(scene.target(), by, key.to_owned(), export);
+    let noted = scene
+        .fixture
+        .store
+        .intend_export(scene.target(), by, key.to_owned(), export);
     noted.await.unwrap()
 }
 
@@ -54,12 +62,27 @@ async fn what_is_sent_is_noted_first_and_linked_afterwards() {
         assert_eq!(candidates(&scene, AppliesTo::New).await, ["a", "b"]);
         assert!(candidates(&scene, AppliesTo::Update).await.is_empty());
         assert_eq!(intend(&scene, "a", pending(1)).await, None);
-        assert_eq!(intend(&scene, "a", pending(1)).await, None, "the same note twice is one");
-        assert_eq!(intend(&scene, "a", pending(2)).await, Some(pending(1)), "the earlier one goes first");
+        assert_eq!(
+            intend(&scene, "a", pending(1)).await,
+            None,
+            "the same note twice is one"
+        );
+        assert_eq!(
+            intend(&scene, "a", pending(2)).await,
+            Some(pending(1)),
+            "the earlier one goes first"
+        );
         let noted = store.pending_exports(scene.target(), None, 10).await.unwrap();
-        assert_eq!((noted.len(), noted[0].key.as_str(), &noted[0].export), (1, "a", &pending(1)));
+        assert_eq!(
+            (noted.len(), noted[0].key.as_str(), &noted[0].export),
+            (1, "a", &pending(1))
+        );
         assert!(noted[0].link.is_none() && scene.record("a").await.unwrap().links.is_empty());
-        assert_eq!(candidates(&scene, AppliesTo::Update).await, ["a"], "whatever it applies to, it may have been sent");
+        assert_eq!(
+            candidates(&scene, AppliesTo::Update).await,
+            ["a"],
+            "whatever it applies to, it may have been sent"
+        );
 
         let mut step = scene.step(None);
         (step.counts.seen, step.counts.created) = (1, 1);
@@ -67,10 +90,20 @@ async fn what_is_sent_is_noted_first_and_linked_afterwards() {
         assert_eq!((done.progress.counts.created, done.progress.pages), (1, 0));
         let link = scene.record("a").await.unwrap().links[0].clone();
         assert_eq!(
-            (link.remote_id.as_str(), link.remote_version.as_deref(), link.record_version),
+            (
+                link.remote_id.as_str(),
+                link.remote_version.as_deref(),
+                link.record_version
+            ),
             ("R1", Some("0"), 1)
         );
-        assert!(store.pending_exports(scene.target(), None, 10).await.unwrap().is_empty());
+        assert!(
+            store
+                .pending_exports(scene.target(), None, 10)
+                .await
+                .unwrap()
+                .is_empty()
+        );
         assert_eq!(candidates(&scene, AppliesTo::NewAndUpdate).await, ["b"]);
         // The import that follows finds its own counterpart, and nothing to do.
         let came = scene.commit(0, vec![came("R1", 9, json!({"n": 1}))]).await;
@@ -79,7 +112,10 @@ async fn what_is_sent_is_noted_first_and_linked_afterwards() {
         scene.put("a", json!({"n": 3})).await;
         assert_eq!(candidates(&scene, AppliesTo::Update).await, ["a"]);
         assert_eq!(candidates(&scene, AppliesTo::New).await, ["b"]);
-        let of = store.export_candidates_of(scene.target(), vec!["a".to_owned(), "zzz".to_owned()]).await.unwrap();
+        let of = store
+            .export_candidates_of(scene.target(), vec!["a".to_owned(), "zzz".to_owned()])
+            .await
+            .unwrap();
         assert!(of.len() == 1 && of[0].is_due() && of[0].link.as_ref().unwrap().remote_id == "R1");
         let mut later = query(&scene, AppliesTo::NewAndUpdate);
         later.since = Some(scene.fixture.clock.now() + std::time::Duration::from_secs(60));
@@ -109,12 +145,27 @@ async fn what_is_refused_is_no_longer_on_its_way() {
             });
             store.export_failed(scene.target(), key.to_owned(), step).await.unwrap();
         }
-        assert!(store.pending_exports(scene.target(), None, 10).await.unwrap().is_empty());
+        assert!(
+            store
+                .pending_exports(scene.target(), None, 10)
+                .await
+                .unwrap()
+                .is_empty()
+        );
         assert_eq!(scene.record("known").await.unwrap().links.len(), 1);
         assert_eq!(candidates(&scene, AppliesTo::NewAndUpdate).await, ["known", "new"]);
-        let progress = store.advance_run(scene.fixture.tenant, scene.step(Some(1))).await.unwrap();
-        assert_eq!((progress.counts.failed, progress.errors.total, progress.pages), (2, 2, 2));
-        let again = store.advance_run(scene.fixture.tenant, scene.step(Some(1))).await.unwrap();
+        let progress = store
+            .advance_run(scene.fixture.tenant, scene.step(Some(1)))
+            .await
+            .unwrap();
+        assert_eq!(
+            (progress.counts.failed, progress.errors.total, progress.pages),
+            (2, 2, 2)
+        );
+        let again = store
+            .advance_run(scene.fixture.tenant, scene.step(Some(1)))
+            .await
+            .unwrap();
         assert_eq!(again, progress);
     })
     .await;
@@ -130,14 +181,27 @@ async fn what_an_import_took_for_new_meanwhile_is_no_second_record() {
             assert_eq!(intend(&scene, key, pending(1)).await, None);
         }
         // Both were sent, the answers are not recorded yet, and an import comes by.
-        scene.commit(0, vec![came("R1", 9, json!({"n": 1})), came("R2", 9, json!({"n": 2}))]).await;
+        scene
+            .commit(0, vec![came("R1", 9, json!({"n": 1})), came("R2", 9, json!({"n": 2}))])
+            .await;
         scene.put("R2", json!({"edited": true})).await;
         let store = &scene.fixture.store;
-        let done = store.exported(exported(&scene, "a", 1, "R1"), scene.step(None)).await.unwrap();
-        let kinds: Vec<_> = done.news.changes.iter().map(|change| (change.key.as_str(), change.kind)).collect();
+        let done = store
+            .exported(exported(&scene, "a", 1, "R1"), scene.step(None))
+            .await
+            .unwrap();
+        let kinds: Vec<_> = done
+            .news
+            .changes
+            .iter()
+            .map(|change| (change.key.as_str(), change.kind))
+            .collect();
         assert_eq!(kinds, [("R1", ChangeKind::Deleted)]);
         assert!(scene.record("R1").await.is_none());
-        let done = store.exported(exported(&scene, "b", 1, "R2"), scene.step(None)).await.unwrap();
+        let done = store
+            .exported(exported(&scene, "b", 1, "R2"), scene.step(None))
+            .await
+            .unwrap();
         assert!(done.news.changes.is_empty(), "what somebody changed is not removed");
         assert!(scene.record("R2").await.unwrap().links.is_empty());
         for (key, remote) in [("a", "R1"), ("b", "R2")] {

@@ -12,13 +12,21 @@ async fn a_page_makes_changes_and_leaves_alone_and_twice_is_once() {
             decided(&done),
             [(Some("r1"), Ok(Decision::Create)), (Some("r2"), Ok(Decision::Create))]
         );
-        assert_eq!((done.progress.pages, done.progress.place.as_deref()), (1, Some("after 0")));
+        assert_eq!(
+            (done.progress.pages, done.progress.place.as_deref()),
+            (1, Some("after 0"))
+        );
         let made = scene.record("r1").await.unwrap();
         assert_eq!((made.record.version, made.record.changed_at), (1, at(10)));
         assert_eq!(made.record.origin, Some(scene.connection));
         let link = &made.links[0];
         assert_eq!(
-            (link.object.as_str(), link.remote_id.as_str(), link.remote_version.as_deref(), link.record_version),
+            (
+                link.object.as_str(),
+                link.remote_id.as_str(),
+                link.remote_version.as_deref(),
+                link.record_version
+            ),
             ("Contacts", "r1", Some("10"), 1)
         );
         // The answer got lost: the page comes again, and changes nothing.
@@ -44,9 +52,16 @@ async fn a_page_makes_changes_and_leaves_alone_and_twice_is_once() {
             ]
         );
         let counts = done.progress.counts;
-        assert_eq!((counts.seen, counts.created, counts.updated, counts.unchanged), (6, 3, 1, 2));
+        assert_eq!(
+            (counts.seen, counts.created, counts.updated, counts.unchanged),
+            (6, 3, 1, 2)
+        );
         assert_eq!(scene.data("r2").await.unwrap(), (json!({"n": 22}), 2));
-        let run = scene.fixture.store.automation_run(scene.fixture.tenant, scene.run).await;
+        let run = scene
+            .fixture
+            .store
+            .automation_run(scene.fixture.tenant, scene.run)
+            .await;
         let run = run.unwrap().unwrap();
         assert_eq!((run.pages, run.counts), (2, counts));
     })
@@ -81,7 +96,12 @@ async fn newer_records_are_left_alone_and_remote_deletions_are_followed() {
                 (None, Ok(Decision::Unchanged)),
             ]
         );
-        let kinds: Vec<_> = done.news.changes.iter().map(|change| (change.key.as_str(), change.kind)).collect();
+        let kinds: Vec<_> = done
+            .news
+            .changes
+            .iter()
+            .map(|change| (change.key.as_str(), change.kind))
+            .collect();
         assert_eq!(kinds, [("gone", ChangeKind::Deleted)]);
         assert_eq!(scene.data("newer").await.unwrap(), (json!({"n": 2}), 2));
         // What is sent to the other side later needs its version; what both sides had last is still version 1.
@@ -127,7 +147,14 @@ async fn keys_are_those_of_the_mapping_or_the_remote_ids_and_never_mix_records()
         assert_eq!(decided(&done)[1], (Some("ACC-2"), Ok(Decision::Create)));
         assert_eq!(decided(&done)[4], (Some("7"), Ok(Decision::LinkOnly)));
         let progress = done.progress;
-        assert_eq!((progress.counts.failed, progress.errors.total, progress.errors.kept.len()), (4, 4, 2));
+        assert_eq!(
+            (
+                progress.counts.failed,
+                progress.errors.total,
+                progress.errors.kept.len()
+            ),
+            (4, 4, 2)
+        );
         let message = &progress.errors.kept[0].message;
         assert!(message.contains("ACC-2") && message.contains("r2"), "{message}");
         // Its key stays, whatever the mapping says later.
@@ -136,7 +163,12 @@ async fn keys_are_those_of_the_mapping_or_the_remote_ids_and_never_mix_records()
 
         let there = scene.elsewhere("There").await;
         let short: String = there.connection.uuid().simple().to_string().chars().take(8).collect();
-        let done = there.commit(0, vec![came("ACC-2", 1, json!({"other": 1})), came("7", 1, json!({"other": 2}))]).await;
+        let done = there
+            .commit(
+                0,
+                vec![came("ACC-2", 1, json!({"other": 1})), came("7", 1, json!({"other": 2}))],
+            )
+            .await;
         let taken = format!("ACC-2@{short}");
         assert_eq!(decided(&done)[0], (Some(taken.as_str()), Ok(Decision::Create)));
         // Nobody's import made this one: it is taken for the same, and is newer.
@@ -173,7 +205,12 @@ async fn one_page_may_name_a_record_twice() {
         assert_eq!(decisions, [Create, Update, Unchanged, Create, Delete]);
         assert_eq!(scene.data("r").await.unwrap(), (json!({"n": 2}), 2));
         assert!(scene.record("s").await.is_none());
-        let changes: Vec<_> = done.news.changes.iter().map(|change| (change.key.as_str(), change.kind)).collect();
+        let changes: Vec<_> = done
+            .news
+            .changes
+            .iter()
+            .map(|change| (change.key.as_str(), change.kind))
+            .collect();
         assert_eq!(changes, [("r", ChangeKind::Created)]);
     })
     .await;
@@ -222,16 +259,23 @@ async fn changes_come_into_the_inboxes_of_those_who_listen_and_become_one() {
         let out = scene.listener(there, "Out", Direction::Export).await;
         let back = scene.listener(scene.connection, "Back", Direction::Export).await;
         let inward = scene.listener(scene.connection, "In", Direction::Import).await;
-        let done = scene.commit(0, vec![came("r", 1, json!({"a": 1, "b": {"c": 1}}))]).await;
+        let done = scene
+            .commit(0, vec![came("r", 1, json!({"a": 1, "b": {"c": 1}}))])
+            .await;
         let mut woken = done.news.woken.clone();
         let mut expected = vec![out, inward];
         (woken.sort(), expected.sort());
         assert_eq!(woken, expected, "what came from a connection is not sent back there");
         assert!(scene.inbox(back).await.is_empty());
-        scene.commit(1, vec![came("r", 2, json!({"a": 1, "b": {"c": 2}}))]).await;
+        scene
+            .commit(1, vec![came("r", 2, json!({"a": 1, "b": {"c": 2}}))])
+            .await;
         let events = scene.inbox(out).await;
         let [event] = &events[..] else { panic!("{events:?}") };
-        assert_eq!((event.key.as_str(), event.kind, event.record_version), ("r", ChangeKind::Created, 2));
+        assert_eq!(
+            (event.key.as_str(), event.kind, event.record_version),
+            ("r", ChangeKind::Created, 2)
+        );
         let changed = ["a", "b", "b.c"].map(str::to_owned).to_vec();
         assert_eq!(event.changed, Some(changed));
         // A change by hand is for everyone.
@@ -269,9 +313,16 @@ async fn two_runs_that_store_the_same_records_at_once_make_each_once() {
             since_at: None,
         };
         let other_run = run.id;
-        scene.fixture.store.begin_run(run, scene.fixture.lease.epoch()).await.unwrap();
+        scene
+            .fixture
+            .store
+            .begin_run(run, scene.fixture.lease.epoch())
+            .await
+            .unwrap();
         for number in 0..5 {
-            let items: Vec<_> = (0..50).map(|n| came(&format!("{number}-{n}"), 1, json!({"n": n}))).collect();
+            let items: Vec<_> = (0..50)
+                .map(|n| came(&format!("{number}-{n}"), 1, json!({"n": n})))
+                .collect();
             let mut second = scene.page(number, items.iter().rev().cloned().collect());
             (second.step.automation_id, second.step.run_id) = (other, other_run);
             let store = &scene.fixture.store;
@@ -289,13 +340,24 @@ async fn a_long_import_is_stored_in_pages_and_listed_by_key() {
         let scene = Scene::open(&url).await;
         let pages = 10;
         for number in 0..pages {
-            let items = (0..100).map(|n| came(&format!("{:05}", number * 100 + n), 1, json!({"n": n, "text": "x".repeat(500)})));
+            let items = (0..100).map(|n| {
+                came(
+                    &format!("{:05}", number * 100 + n),
+                    1,
+                    json!({"n": n, "text": "x".repeat(500)}),
+                )
+            });
             scene.commit(number, items.collect()).await;
         }
         let mut page = Page::new(Some(200), None);
         let mut keys = Vec::new();
         loop {
-            let found = scene.fixture.store.records(scene.fixture.tenant, "supplier".to_owned(), page).await.unwrap();
+            let found = scene
+                .fixture
+                .store
+                .records(scene.fixture.tenant, "supplier".to_owned(), page)
+                .await
+                .unwrap();
             keys.extend(found.items.iter().map(|found| found.record.key.clone()));
             assert!(found.items.iter().all(|found| found.links.len() == 1));
             match found.next_cursor {
