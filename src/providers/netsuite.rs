@@ -57,7 +57,9 @@ impl Provider for NetSuite {
         }
         let found = DATA.object(name)?;
         if found.name == CUSTOM_TEMPLATE {
-            return Err(unusable(&format!("{name:?} is not the name of a custom record, like customrecord_vehicle")));
+            return Err(unusable(&format!(
+                "{name:?} is not the name of a custom record, like customrecord_vehicle"
+            )));
         }
         Ok(found)
     }
@@ -91,7 +93,10 @@ impl Provider for NetSuite {
         let zone = zone(account)?;
         let body = fault::read(account, answer, TroubleKind::Unusable)?;
         let Some(items) = body.get("items").and_then(Value::as_array) else {
-            return Err(Trouble::new(TroubleKind::Passing, "NetSuite answered a query without items"));
+            return Err(Trouble::new(
+                TroubleKind::Passing,
+                "NetSuite answered a query without items",
+            ));
         };
         let records = items
             .iter()
@@ -169,8 +174,12 @@ fn described(object: &Object) -> Result<Cow<'static, ObjectData>, Trouble> {
 
 /// Names go into statements: letters, digits and underscores only.
 fn is_custom(name: &str) -> bool {
-    name.strip_prefix(CUSTOM)
-        .is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|b| b == b'_' || b.is_ascii_lowercase() || b.is_ascii_digit()))
+    name.strip_prefix(CUSTOM).is_some_and(|rest| {
+        !rest.is_empty()
+            && rest
+                .bytes()
+                .all(|b| b == b'_' || b.is_ascii_lowercase() || b.is_ascii_digit())
+    })
 }
 
 /// An address of the account.

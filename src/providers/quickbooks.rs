@@ -8,8 +8,7 @@ use uuid::Uuid;
 use super::common;
 use super::data::{ObjectData, ProviderData};
 use super::{
-    Account, ListQuery, Object, Outgoing, Provider, RemotePage, RemoteRecord, RemoteRef, Trouble,
-    TroubleKind, Written,
+    Account, ListQuery, Object, Outgoing, Provider, RemotePage, RemoteRecord, RemoteRef, Trouble, TroubleKind, Written,
 };
 use crate::domain::connection::ProviderKind;
 use crate::domain::validate::FieldError;
@@ -96,7 +95,7 @@ impl Provider for QuickBooks {
         let object = DATA.object_data(query.object)?;
         match Place::read(query.place)? {
             Place::Records { start, .. } => {
-                let statement = statement(object, query, start)?;
+                let statement = statement(object, query, start);
                 Ok(common::get(url(account, "/query", &[("query", &statement)])))
             }
             Place::Deletions { now } => {
@@ -113,12 +112,18 @@ impl Provider for QuickBooks {
         match Place::read(query.place)? {
             Place::Records { start, last } => {
                 let got = place::entities(body.get("QueryResponse"), &object.name)?;
-                let records = got.iter().map(|one| record(object, one)).collect::<Result<Vec<_>, _>>()?;
+                let records = got
+                    .iter()
+                    .map(|one| record(object, one))
+                    .collect::<Result<Vec<_>, _>>()?;
                 place::records_page(records, start, last.as_deref(), query.since, &body)
             }
             Place::Deletions { .. } => {
                 let got = place::changes(&body, &object.name)?;
-                let records = got.iter().map(|one| record(object, one)).collect::<Result<Vec<_>, _>>()?;
+                let records = got
+                    .iter()
+                    .map(|one| record(object, one))
+                    .collect::<Result<Vec<_>, _>>()?;
                 place::deletions_page(object, records, query.since)
             }
         }
@@ -193,7 +198,7 @@ fn entity_path(object: &Object) -> String {
 }
 
 /// The statement of one page. The order is that of the ids, which changes of records do not shift.
-fn statement(object: &ObjectData, query: ListQuery<'_>, start: u64) -> Result<String, Trouble> {
+fn statement(object: &ObjectData, query: ListQuery<'_>, start: u64) -> String {
     let mut conditions: Vec<String> = object.filter.clone().into_iter().collect();
     if let (Some(since), Some(updated)) = (query.since, &object.updated) {
         conditions.push(format!("{updated} >= {}", quoted(&place::time_text(since))));
@@ -203,13 +208,10 @@ fn statement(object: &ObjectData, query: ListQuery<'_>, start: u64) -> Result<St
     } else {
         format!(" WHERE {}", conditions.join(" AND "))
     };
-    if DATA.page_size == 0 {
-        return Err(unusable("settings/providers/quickbooks.toml cannot be read"));
-    }
-    Ok(format!(
+    format!(
         "SELECT * FROM {}{wheres} ORDERBY {} STARTPOSITION {start} MAXRESULTS {}",
         object.name, object.id, DATA.page_size
-    ))
+    )
 }
 
 /// A text of the query language: a backslash escapes quotes and itself.
@@ -238,7 +240,10 @@ fn entity<'a>(body: &'a Value, object: &Object) -> Result<&'a Map<String, Value>
 fn record(object: &ObjectData, members: &Map<String, Value>) -> Result<RemoteRecord, Trouble> {
     let text = |path: &str| place::member(members, path).and_then(common::text_of);
     let Some(id) = text(&object.id) else {
-        return Err(unusable(&format!("QuickBooks sent a {} without an {}", object.name, object.id)));
+        return Err(unusable(&format!(
+            "QuickBooks sent a {} without an {}",
+            object.name, object.id
+        )));
     };
     let updated = object.updated.as_deref().and_then(text);
     Ok(RemoteRecord {

@@ -99,7 +99,10 @@ async fn a_list_goes_on_after_the_last_id() {
     let (fake, driven) = account(|_| {});
     fake.with(|netsuite| {
         for number in 1..=2_345 {
-            netsuite.put("customer", json!({"companyname": format!("Customer {number}"), "email": null}));
+            netsuite.put(
+                "customer",
+                json!({"companyname": format!("Customer {number}"), "email": null}),
+            );
         }
     });
     let customers = driven.object("Customer Record");
@@ -118,11 +121,19 @@ async fn a_list_goes_on_after_the_last_id() {
     let record = &first.records[6];
     assert_eq!(record.data["companyname"], "Customer 7");
     let members: Vec<&String> = record.data.as_object().unwrap().keys().collect();
-    assert_eq!(members, ["companyname", "email", "id", "lastmodifieddate"], "neither links nor columns of ours");
+    assert_eq!(
+        members,
+        ["companyname", "email", "id", "lastmodifieddate"],
+        "neither links nor columns of ours"
+    );
     let request = &fake.requests_to("/suiteql")[1];
     assert_eq!(request.header("prefer"), Some("transient"));
     assert!(request.target.ends_with("?limit=1000&offset=0"));
-    assert!(request.text().contains("customer.id > 1000 ORDER BY customer.id"), "{}", request.text());
+    assert!(
+        request.text().contains("customer.id > 1000 ORDER BY customer.id"),
+        "{}",
+        request.text()
+    );
 }
 
 #[actix_rt::test]
@@ -136,7 +147,12 @@ async fn more_rows_than_one_statement_gives_are_all_listed() {
     });
     let suppliers = driven.all(&driven.object("supplier"), None).await;
     assert_eq!(suppliers.len(), 100_500);
-    assert!(suppliers.iter().zip(1..).all(|(record, id)| record.id == id.to_string()));
+    assert!(
+        suppliers
+            .iter()
+            .zip(1..)
+            .all(|(record, id)| record.id == id.to_string())
+    );
 }
 
 #[actix_rt::test]
@@ -167,7 +183,9 @@ async fn times_are_those_of_the_account() {
     let vendors = driven.all(&driven.object("vendor"), Some(summer)).await;
     assert_eq!(vendors[0].updated_at, Some(summer));
     assert_eq!(vendors[0].data["lastmodifieddate"], "2026-07-01T12:00:00Z");
-    let later = driven.all(&driven.object("vendor"), Some(at("2026-07-01T12:00:01Z"))).await;
+    let later = driven
+        .all(&driven.object("vendor"), Some(at("2026-07-01T12:00:01Z")))
+        .await;
     assert!(later.is_empty());
 }
 
@@ -175,40 +193,68 @@ async fn times_are_those_of_the_account() {
 async fn kinds_of_one_table_are_told_apart() {
     let (fake, driven) = account(|_| {});
     fake.with(|netsuite| {
-        netsuite.put("transaction", json!({"type": "CustInvc", "tranid": "INV1", "trandate": "3/1/2026"}));
-        netsuite.put("transaction", json!({"type": "VendBill", "tranid": "B1", "trandate": "3/2/2026"}));
+        netsuite.put(
+            "transaction",
+            json!({"type": "CustInvc", "tranid": "INV1", "trandate": "3/1/2026"}),
+        );
+        netsuite.put(
+            "transaction",
+            json!({"type": "VendBill", "tranid": "B1", "trandate": "3/2/2026"}),
+        );
         netsuite.put("item", json!({"itemtype": "InvtPart", "itemid": "Part"}));
         netsuite.put("item", json!({"itemtype": "Service", "itemid": "Hour"}));
         netsuite.put("customrecord_vehicle", json!({"name": "Van"}));
     });
     let invoices = driven.all(&driven.object("Invoice"), None).await;
-    assert_eq!((ids(&invoices), &invoices[0].data["trandate"]), (vec!["1"], &json!("2026-03-01")));
+    assert_eq!(
+        (ids(&invoices), &invoices[0].data["trandate"]),
+        (vec!["1"], &json!("2026-03-01"))
+    );
     assert_eq!(ids(&driven.all(&driven.object("bill"), None).await), ["2"]);
     assert_eq!(ids(&driven.all(&driven.object("items"), None).await), ["3", "4"]);
     assert_eq!(ids(&driven.all(&driven.object("inventory item"), None).await), ["3"]);
-    assert_eq!(ids(&driven.all(&driven.object("customrecord_vehicle"), None).await), ["5"]);
+    assert_eq!(
+        ids(&driven.all(&driven.object("customrecord_vehicle"), None).await),
+        ["5"]
+    );
 }
 
 #[actix_rt::test]
 async fn an_upsert_makes_one_record_whatever_happens_to_the_answer() {
     let (fake, driven) = account(|_| {});
     let customers = driven.object("customer");
-    let (key, data) = ("C 1/æ", json!({"companyName": "Bird Sanctuary", "id": "77", "links": []}));
+    let (key, data) = (
+        "C 1/æ",
+        json!({"companyName": "Bird Sanctuary", "id": "77", "links": []}),
+    );
     driven.check().await.unwrap();
     fake.lose_answers("/customer/eid:C%201%2F%C3%A6", 1);
-    assert!(driven.try_send(driven.writing(&customers, key, &data, "k")).await.is_err());
+    assert!(
+        driven
+            .try_send(driven.writing(&customers, key, &data, "k"))
+            .await
+            .is_err()
+    );
     let written = driven.write(&customers, key, &data, None, "k").await.unwrap();
     assert_eq!(fake.with(|netsuite| netsuite.count("customer")), 1);
-    assert_eq!((written.remote.id.as_str(), written.remote.version.as_ref()), ("1", None));
+    assert_eq!(
+        (written.remote.id.as_str(), written.remote.version.as_ref()),
+        ("1", None)
+    );
     let row = fake.with(|netsuite| netsuite.row("customer", "1").unwrap().clone());
-    assert_eq!((&row.columns["externalid"], &row.columns["id"]), (&json!(key), &json!("1")));
+    assert_eq!(
+        (&row.columns["externalid"], &row.columns["id"]),
+        (&json!(key), &json!("1"))
+    );
     // What is known by its id is changed there, whatever its external id.
     let imported = fake.with(|netsuite| netsuite.put("customer", json!({"companyname": "Old"})));
     let known = RemoteRef {
         id: imported.clone(),
         version: None,
     };
-    let written = driven.write(&customers, "k-2", &json!({"companyName": "New"}), Some(&known), "k").await;
+    let written = driven
+        .write(&customers, "k-2", &json!({"companyName": "New"}), Some(&known), "k")
+        .await;
     assert_eq!(written.unwrap().remote, known);
     assert_eq!(fake.with(|netsuite| netsuite.count("customer")), 2);
     let row = fake.with(|netsuite| netsuite.row("customer", &imported).unwrap().clone());
@@ -219,7 +265,10 @@ async fn an_upsert_makes_one_record_whatever_happens_to_the_answer() {
 async fn refusals_say_why() {
     let (fake, driven) = account(|_| {});
     let customers = driven.object("customer");
-    let refused = driven.write(&customers, "c", &json!({"email": "x"}), None, "k").await.unwrap_err();
+    let refused = driven
+        .write(&customers, "c", &json!({"email": "x"}), None, "k")
+        .await
+        .unwrap_err();
     assert_eq!(refused.kind, TroubleKind::Record);
     assert_eq!(
         refused.message,
@@ -230,13 +279,22 @@ async fn refusals_say_why() {
         id: "99".to_owned(),
         version: None,
     };
-    let refused = driven.write(&customers, "c", &json!({}), Some(&gone), "k").await.unwrap_err();
+    let refused = driven
+        .write(&customers, "c", &json!({}), Some(&gone), "k")
+        .await
+        .unwrap_err();
     assert_eq!(refused.kind, TroubleKind::Record);
-    let refused = driven.write(&driven.object("item"), "c", &json!({}), None, "k").await.unwrap_err();
+    let refused = driven
+        .write(&driven.object("item"), "c", &json!({}), None, "k")
+        .await
+        .unwrap_err();
     assert_eq!(refused.kind, TroubleKind::Unusable);
     fake.throttle_after(0);
     let (_, trouble) = driven.pages(&customers, None).await;
     let trouble = trouble.unwrap();
-    assert_eq!((trouble.kind, trouble.retry_after_ms), (TroubleKind::Throttled, Some(2_000)));
+    assert_eq!(
+        (trouble.kind, trouble.retry_after_ms),
+        (TroubleKind::Throttled, Some(2_000))
+    );
     assert!(trouble.message.contains("CONCURRENCY_LIMIT_EXCEEDED"), "{trouble}");
 }

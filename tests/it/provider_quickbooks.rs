@@ -36,7 +36,10 @@ async fn the_check_names_the_company() {
         "QuickBooks answered for the company \"Sandbox Company\""
     );
     fake.with(|quickbooks| quickbooks.tokens.revoke_all());
-    let error = driven.try_send(driven.provider.check(&driven.account)).await.unwrap_err();
+    let error = driven
+        .try_send(driven.provider.check(&driven.account))
+        .await
+        .unwrap_err();
     assert!(error.needs_reauthorisation, "{error}");
 }
 
@@ -45,7 +48,10 @@ async fn a_list_has_every_record_once_in_the_order_of_ids() {
     let (fake, driven, _) = company();
     fake.with(|quickbooks| {
         for number in 1..=2_345 {
-            quickbooks.put("Customer", json!({"DisplayName": format!("Customer {number}"), "Active": number % 3 != 0}));
+            quickbooks.put(
+                "Customer",
+                json!({"DisplayName": format!("Customer {number}"), "Active": number % 3 != 0}),
+            );
         }
         quickbooks.put("Vendor", json!({"DisplayName": "A supplier"}));
     });
@@ -108,7 +114,10 @@ async fn since_a_time_come_the_changes_and_then_the_deletions() {
     assert_eq!(pages[1].records.len(), 1, "{old} and {changed} are no deletions");
     // The time is sent to the second, and its plus survives the way.
     let asked = &fake.requests_to("/cdc")[0].target;
-    assert!(asked.contains("changedSince=2026-03-01T13%3A00%3A00%2B00%3A00"), "{asked}");
+    assert!(
+        asked.contains("changedSince=2026-03-01T13%3A00%3A00%2B00%3A00"),
+        "{asked}"
+    );
     time.advance(HOUR);
     assert!(driven.all(&invoices, at("2026-03-01T14:00:00Z")).await.is_empty());
 }
@@ -119,7 +128,9 @@ async fn what_became_inactive_is_a_change() {
     let id = fake.with(|quickbooks| quickbooks.put("Vendor", json!({"DisplayName": "A supplier"})));
     time.advance(HOUR);
     fake.with(|quickbooks| quickbooks.change("Vendor", &id, json!({"Active": false})));
-    let changed = driven.all(&driven.object("suppliers"), at("2026-03-01T13:00:00Z")).await;
+    let changed = driven
+        .all(&driven.object("suppliers"), at("2026-03-01T13:00:00Z"))
+        .await;
     assert_eq!(ids(&changed), [id.as_str()]);
     assert_eq!(changed[0].data["Active"], false);
 }
@@ -180,24 +191,42 @@ async fn an_update_is_sparse_and_a_stale_one_is_fetched_and_sent_again() {
     };
     fake.with(|quickbooks| quickbooks.change("Customer", &id, json!({"Title": "Mrs"})));
     let data = json!({"DisplayName": "Birds", "SyncToken": "99", "MetaData": {}});
-    let stale = driven.write(&customers, "c-1", &data, Some(&known), "key-1").await.unwrap_err();
+    let stale = driven
+        .write(&customers, "c-1", &data, Some(&known), "key-1")
+        .await
+        .unwrap_err();
     assert_eq!(stale.kind, TroubleKind::Stale);
     assert!(stale.message.contains("Stale Object Error"), "{stale}");
     let fetch = driven.provider.fetch(&driven.account, &customers, &id).unwrap();
     let answer = driven.send(fetch).await;
-    let fetched = driven.provider.read_fetched(&driven.account, &customers, &answer).unwrap();
-    assert_eq!((fetched.version.as_deref(), &fetched.data["Title"]), (Some("1"), &json!("Mrs")));
+    let fetched = driven
+        .provider
+        .read_fetched(&driven.account, &customers, &answer)
+        .unwrap();
+    assert_eq!(
+        (fetched.version.as_deref(), &fetched.data["Title"]),
+        (Some("1"), &json!("Mrs"))
+    );
     let known = RemoteRef {
         id: id.clone(),
         version: fetched.version,
     };
     // The same key as before: the refusal is not what comes back.
-    let written = driven.write(&customers, "c-1", &data, Some(&known), "key-1").await.unwrap();
+    let written = driven
+        .write(&customers, "c-1", &data, Some(&known), "key-1")
+        .await
+        .unwrap();
     assert_eq!(written.remote.version.as_deref(), Some("2"));
     let now = fake.with(|quickbooks| quickbooks.object("Customer", &id).unwrap().clone());
-    assert_eq!((&now["DisplayName"], &now["Notes"], &now["Title"]), (&json!("Birds"), &json!("keep me"), &json!("Mrs")));
+    assert_eq!(
+        (&now["DisplayName"], &now["Notes"], &now["Title"]),
+        (&json!("Birds"), &json!("keep me"), &json!("Mrs"))
+    );
     let unknown = RemoteRef { id, version: None };
-    let unread = driven.write(&customers, "c-1", &data, Some(&unknown), "key-2").await.unwrap_err();
+    let unread = driven
+        .write(&customers, "c-1", &data, Some(&unknown), "key-2")
+        .await
+        .unwrap_err();
     assert_eq!(unread.kind, TroubleKind::Stale, "its version has to be fetched first");
 }
 
@@ -206,15 +235,24 @@ async fn a_refused_record_says_why() {
     let (fake, driven, _) = company();
     fake.with(|quickbooks| quickbooks.put("Customer", json!({"DisplayName": "Taken"})));
     let customers = driven.object("customer");
-    let refused = driven.write(&customers, "c", &json!({"DisplayName": "Taken"}), None, "k1").await.unwrap_err();
+    let refused = driven
+        .write(&customers, "c", &json!({"DisplayName": "Taken"}), None, "k1")
+        .await
+        .unwrap_err();
     assert_eq!(refused.kind, TroubleKind::Record);
     assert_eq!(
         refused.message,
         "QuickBooks answered 400: Duplicate Name Exists Error: The name supplied already exists. : null (code 6240)"
     );
-    let refused = driven.write(&customers, "c", &json!({"Notes": "no name"}), None, "k2").await.unwrap_err();
+    let refused = driven
+        .write(&customers, "c", &json!({"Notes": "no name"}), None, "k2")
+        .await
+        .unwrap_err();
     assert_eq!(refused.kind, TroubleKind::Record);
-    let refused = driven.write(&customers, "c", &json!(["no object"]), None, "k3").await.unwrap_err();
+    let refused = driven
+        .write(&customers, "c", &json!(["no object"]), None, "k3")
+        .await
+        .unwrap_err();
     assert_eq!(refused.kind, TroubleKind::Record);
 }
 
@@ -226,18 +264,28 @@ async fn too_many_requests_wait_broken_answers_pass_and_ended_tokens_are_renewed
     fake.throttle_after(0);
     let (_, trouble) = driven.pages(&customers, None).await;
     let trouble = trouble.unwrap();
-    assert_eq!((trouble.kind, trouble.retry_after_ms), (TroubleKind::Throttled, Some(60_000)));
+    assert_eq!(
+        (trouble.kind, trouble.retry_after_ms),
+        (TroubleKind::Throttled, Some(60_000))
+    );
     fake.answer_next(Reply {
         status: 200,
         headers: Vec::new(),
         body: b"<html>We are improving QuickBooks</html>".to_vec(),
     });
     let (_, trouble) = driven.pages(&customers, None).await;
-    assert_eq!(trouble.unwrap().kind, TroubleKind::Passing, "a broken answer is no empty list");
+    assert_eq!(
+        trouble.unwrap().kind,
+        TroubleKind::Passing,
+        "a broken answer is no empty list"
+    );
     // The access token ends at QuickBooks; the next request is answered with 401 and sent again with another one.
     time.advance(2 * HOUR);
     assert!(driven.all(&customers, None).await.is_empty());
     assert_eq!(fake.with(|quickbooks| quickbooks.tokens.issued), 2);
     let statement = &fake.requests_to("/query")[0].target;
-    assert!(statement.starts_with(&format!("/v3/company/{REALM}/query?query=SELECT+*+FROM+Customer+WHERE")), "{statement}");
+    assert!(
+        statement.starts_with(&format!("/v3/company/{REALM}/query?query=SELECT+*+FROM+Customer+WHERE")),
+        "{statement}"
+    );
 }

@@ -44,7 +44,8 @@ fn credentials(account: &Account) -> Result<Auth, Vec<FieldError>> {
     if account.profile.require_authentication == Some(false) {
         return common::oauth(account, &token_url, None);
     }
-    let key = common::given_secret(secrets.client_secret.as_ref()).filter(|secret| secret.expose().contains("-----BEGIN"));
+    let key =
+        common::given_secret(secrets.client_secret.as_ref()).filter(|secret| secret.expose().contains("-----BEGIN"));
     if let Some(private_key) = key {
         return by_jwt(account, token_url, private_key);
     }
@@ -63,7 +64,9 @@ fn credentials(account: &Account) -> Result<Auth, Vec<FieldError>> {
 /// Client credentials with an assertion that the private key signs.
 fn by_jwt(account: &Account, token_url: String, private_key: &Secret) -> Result<Auth, Vec<FieldError>> {
     let client_id = common::given(account.profile.client_id.as_deref());
-    let certificate_id = CERTIFICATE.iter().find_map(|name| common::supporting_text(account, name));
+    let certificate_id = CERTIFICATE
+        .iter()
+        .find_map(|name| common::supporting_text(account, name));
     let mut errors = Vec::new();
     if let Err(why) = check_private_key(private_key) {
         errors.push(FieldError::new("integration_client_secret", why));
@@ -120,5 +123,6 @@ pub(super) fn zone(account: &Account) -> Result<TimeZone, FieldError> {
 }
 
 fn is_account_id(id: &str) -> bool {
-    id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
+    id.bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
 }

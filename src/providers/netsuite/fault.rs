@@ -27,7 +27,11 @@ pub(super) fn trouble(account: &Account, answer: &Response, refused: TroubleKind
         .unwrap_or_default();
     let words: Vec<String> = details.iter().map(in_words).collect();
     let title = body.get("title").and_then(Value::as_str).unwrap_or_default();
-    let words = if words.is_empty() { title.to_owned() } else { words.join("; ") };
+    let words = if words.is_empty() {
+        title.to_owned()
+    } else {
+        words.join("; ")
+    };
     let codes: Vec<&str> = details.iter().map(|detail| text(detail, "o:errorCode")).collect();
     let mut trouble = common::trouble(PROVIDER, account, answer, &words, refused);
     if codes.iter().any(|code| code.ends_with("LIMIT_EXCEEDED")) {

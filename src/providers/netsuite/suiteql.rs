@@ -51,8 +51,14 @@ fn as_text(table: &str, column: &str, format: &str) -> String {
 /// what changes in the hour that comes twice has such a time too.
 fn earliest_text(at: Timestamp, zone: &TimeZone) -> String {
     let local = zone.to_datetime(at);
-    let after = zone.following(at).next().map(|change| zone.to_datetime(change.timestamp()));
-    after.map_or(local, |after| local.min(after)).strftime(TIME.1).to_string()
+    let after = zone
+        .following(at)
+        .next()
+        .map(|change| zone.to_datetime(change.timestamp()));
+    after
+        .map_or(local, |after| local.min(after))
+        .strftime(TIME.1)
+        .to_string()
 }
 
 /// A row as a record: without links, its times in RFC 3339.

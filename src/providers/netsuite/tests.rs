@@ -44,7 +44,11 @@ fn the_file_describes_the_provider() {
         assert_eq!(object(name).name, own);
     }
     for name in ["customrecord_x;", "customrecord", "customrecord_x FROM y", "lead"] {
-        assert_eq!(NetSuite.object(&own_account(), name).unwrap_err().kind, TroubleKind::Unusable, "{name}");
+        assert_eq!(
+            NetSuite.object(&own_account(), name).unwrap_err().kind,
+            TroubleKind::Unusable,
+            "{name}"
+        );
     }
 }
 
@@ -58,9 +62,15 @@ fn credentials() {
         jwt.token_url,
         "https://1234567-sb1.suitetalk.api.netsuite.com/services/rest/auth/oauth2/v1/token"
     );
-    assert_eq!((jwt.client_id.as_str(), jwt.certificate_id.as_str()), ("client-1", "C1"));
+    assert_eq!(
+        (jwt.client_id.as_str(), jwt.certificate_id.as_str()),
+        ("client-1", "C1")
+    );
     assert_eq!(jwt.scope, "rest_webservices");
-    assert!(matches!(NetSuite.auth(&own_account()), Ok(Auth::Oauth2RefreshToken { .. })));
+    assert!(matches!(
+        NetSuite.auth(&own_account()),
+        Ok(Auth::Oauth2RefreshToken { .. })
+    ));
     let refused = |change: fn(&mut Account)| -> Vec<String> {
         let mut account = with_key();
         change(&mut account);
@@ -71,7 +81,10 @@ fn credentials() {
         refused(|account| account.profile.supporting_fields = None),
         ["supporting_fields.certificate_id"]
     );
-    assert_eq!(refused(|account| account.profile.client_id = None), ["integration_client_id"]);
+    assert_eq!(
+        refused(|account| account.profile.client_id = None),
+        ["integration_client_id"]
+    );
     assert_eq!(
         refused(|account| account.profile.remote_instance_id = Some("evil.example/".to_owned())),
         ["remote_instance_id"]
@@ -103,9 +116,15 @@ fn replaced_bases_are_those_of_both() {
     let mut account = with_key();
     for base in ["https://proxy.example/", "https://proxy.example/services/rest"] {
         account.profile.api_domain = Some(base.to_owned());
-        assert_eq!(NetSuite.check(&account).url, "https://proxy.example/services/rest/system/v1/governanceLimits");
+        assert_eq!(
+            NetSuite.check(&account).url,
+            "https://proxy.example/services/rest/system/v1/governanceLimits"
+        );
         let auth = NetSuite.auth(&account).unwrap();
-        assert_eq!(auth.token_url(), Some("https://proxy.example/services/rest/auth/oauth2/v1/token"));
+        assert_eq!(
+            auth.token_url(),
+            Some("https://proxy.example/services/rest/auth/oauth2/v1/token")
+        );
     }
 }
 
@@ -125,7 +144,10 @@ fn pages_are_asked_for_after_the_last_id() {
         request.url,
         "https://1234567-sb1.suitetalk.api.netsuite.com/services/rest/query/v1/suiteql?limit=1000&offset=0"
     );
-    assert_eq!((request.method, header(&request, "Prefer")), (Method::Post, Some("transient")));
+    assert_eq!(
+        (request.method, header(&request, "Prefer")),
+        (Method::Post, Some("transient"))
+    );
     let statement = "SELECT transaction.*, TO_CHAR(transaction.lastmodifieddate, 'YYYY-MM-DD HH24:MI:SS') AS orrery_lastmodifieddate, \
         TO_CHAR(transaction.trandate, 'YYYY-MM-DD') AS orrery_trandate, TO_CHAR(transaction.duedate, 'YYYY-MM-DD') AS orrery_duedate \
         FROM transaction WHERE transaction.type = 'CustInvc' AND transaction.id > 57 \
@@ -138,7 +160,13 @@ fn pages_are_asked_for_after_the_last_id() {
         place: None,
     };
     let statement = body(&NetSuite.list(&account, query).unwrap())["q"].clone();
-    assert!(statement.as_str().unwrap().ends_with(" FROM customer ORDER BY customer.id"), "{statement}");
+    assert!(
+        statement
+            .as_str()
+            .unwrap()
+            .ends_with(" FROM customer ORDER BY customer.id"),
+        "{statement}"
+    );
     let place = PagePlace("1 OR 1=1".to_owned());
     query.place = Some(&place);
     assert_eq!(NetSuite.list(&account, query).unwrap_err().kind, TroubleKind::Unusable);
@@ -168,8 +196,16 @@ fn rows_become_records() {
     };
     assert_eq!(read.records, [expected]);
     let last = json!({"count": 0, "hasMore": false, "items": []});
-    assert_eq!(NetSuite.read_list(&account, query, &answer(200, &last)).unwrap().next, None);
-    let read = |body: &Value| NetSuite.read_list(&account, query, &answer(200, body)).unwrap_err().kind;
+    assert_eq!(
+        NetSuite.read_list(&account, query, &answer(200, &last)).unwrap().next,
+        None
+    );
+    let read = |body: &Value| {
+        NetSuite
+            .read_list(&account, query, &answer(200, body))
+            .unwrap_err()
+            .kind
+    };
     assert_eq!(read(&json!({})), TroubleKind::Passing);
     assert_eq!(read(&json!({"items": [{"name": "no id"}]})), TroubleKind::Unusable);
 }
@@ -192,7 +228,10 @@ fn nothing_is_missed_where_an_hour_comes_twice() {
             place: None,
         };
         let statement = suiteql::statement(&customers, &zone, query).unwrap();
-        assert!(statement.contains(&format!("TO_TIMESTAMP('{text}'")), "{since}: {statement}");
+        assert!(
+            statement.contains(&format!("TO_TIMESTAMP('{text}'")),
+            "{since}: {statement}"
+        );
     }
 }
 
@@ -234,8 +273,14 @@ fn refusals_have_kinds() {
         let problem = json!({"title": "T", "status": status, "o:errorDetails": details});
         let trouble = fault::trouble(&account, &answer(status, &problem), TroubleKind::Record);
         assert_eq!(trouble.kind, expected, "{code}");
-        assert!(trouble.message.contains(&format!("Because. (code {code}, at email)")), "{trouble}");
+        assert!(
+            trouble.message.contains(&format!("Because. (code {code}, at email)")),
+            "{trouble}"
+        );
     }
     let page = answer_with(502, &[], "<html>");
-    assert_eq!(fault::trouble(&account, &page, TroubleKind::Record).kind, TroubleKind::Passing);
+    assert_eq!(
+        fault::trouble(&account, &page, TroubleKind::Record).kind,
+        TroubleKind::Passing
+    );
 }

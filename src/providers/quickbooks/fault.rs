@@ -64,7 +64,12 @@ fn trouble(account: &Account, answer: &Response, fault: &Value, refused: Trouble
 
 /// The message, the detail where it says more, and the code.
 fn in_words(error: &Value) -> String {
-    let text = |name| any_case(error, name).and_then(Value::as_str).map(str::trim).unwrap_or_default();
+    let text = |name| {
+        any_case(error, name)
+            .and_then(Value::as_str)
+            .map(str::trim)
+            .unwrap_or_default()
+    };
     let (message, detail, element) = (text("Message"), text("Detail"), text("element"));
     let mut words = message.to_owned();
     if !detail.is_empty() && detail != message {

@@ -72,7 +72,9 @@ pub(super) fn entities<'a>(answer: Option<&'a Value>, name: &str) -> Result<Vec<
     let objects = list.as_array().map(|list| list.iter().map(Value::as_object).collect());
     match objects {
         Some(Some(objects)) => Ok(objects),
-        _ => Err(unusable(&format!("QuickBooks answered with {name} that is no list of objects"))),
+        _ => Err(unusable(&format!(
+            "QuickBooks answered with {name} that is no list of objects"
+        ))),
     }
 }
 
@@ -112,7 +114,10 @@ pub(super) fn records_page(
     let next = match (full, since) {
         (true, _) => Some(Place::Records {
             start: start.saturating_add(got.saturating_sub(OVERLAP).max(1)),
-            last: records.last().map(|record| record.id.clone()).or(last.map(str::to_owned)),
+            last: records
+                .last()
+                .map(|record| record.id.clone())
+                .or(last.map(str::to_owned)),
         }),
         (false, Some(_)) => Some(Place::Deletions {
             now: body

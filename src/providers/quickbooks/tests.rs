@@ -29,7 +29,12 @@ fn the_file_describes_the_provider() {
     let data = check(include_str!("../../../settings/providers/quickbooks.toml"));
     assert_eq!((data.limits.per_second, data.limits.per_minute), (Some(10), Some(500)));
     for object in &data.objects {
-        assert_eq!((object.id.as_str(), object.version.as_deref()), ("Id", Some("SyncToken")), "{}", object.name);
+        assert_eq!(
+            (object.id.as_str(), object.version.as_deref()),
+            ("Id", Some("SyncToken")),
+            "{}",
+            object.name
+        );
     }
     for (name, own) in [
         ("customer", "Customer"),
@@ -53,21 +58,33 @@ fn credentials() {
     let mut own = company();
     own.profile.account_server = None;
     let auth = QuickBooks.auth(&own).unwrap();
-    assert_eq!(auth.token_url(), Some("https://oauth.platform.intuit.com/oauth2/v1/tokens/bearer"));
+    assert_eq!(
+        auth.token_url(),
+        Some("https://oauth.platform.intuit.com/oauth2/v1/tokens/bearer")
+    );
     let refused = |change: fn(&mut Account)| -> Vec<String> {
         let mut account = company();
         change(&mut account);
         let errors = QuickBooks.auth(&account).unwrap_err();
         errors.into_iter().map(|error| error.field).collect()
     };
-    assert_eq!(refused(|account| account.profile.remote_instance_id = Some(" ".to_owned())), ["remote_instance_id"]);
-    assert_eq!(refused(|account| account.profile.client_id = None), ["integration_client_id"]);
+    assert_eq!(
+        refused(|account| account.profile.remote_instance_id = Some(" ".to_owned())),
+        ["remote_instance_id"]
+    );
+    assert_eq!(
+        refused(|account| account.profile.client_id = None),
+        ["integration_client_id"]
+    );
     let without_tokens = |account: &mut Account| {
         account.secrets.access_token = None;
         account.secrets.refresh_token = Some(Secret::new(""));
         account.profile.remote_instance_id = None;
     };
-    assert_eq!(refused(without_tokens), ["remote_instance_id", "integration_refresh_token"]);
+    assert_eq!(
+        refused(without_tokens),
+        ["remote_instance_id", "integration_refresh_token"]
+    );
     let mut lent = company();
     lent.secrets.refresh_token = None;
     assert!(matches!(QuickBooks.auth(&lent), Ok(Auth::Bearer { .. })));
@@ -105,7 +122,10 @@ fn pages_are_asked_for_in_the_query_language() {
     assert_eq!(parameters["changedSince"], "2026-01-31T23:59:59+00:00");
     let place = PagePlace("57".to_owned());
     query.place = Some(&place);
-    assert_eq!(QuickBooks.list(&account, query).unwrap_err().kind, TroubleKind::Unusable);
+    assert_eq!(
+        QuickBooks.list(&account, query).unwrap_err().kind,
+        TroubleKind::Unusable
+    );
 }
 
 #[test]
@@ -126,7 +146,10 @@ fn the_realm_is_one_segment_whatever_it_holds() {
 
 #[test]
 fn request_ids_follow_key_and_sync_token() {
-    let (customers, data) = (object("customer"), json!({"DisplayName": "A", "Id": "7", "sparse": false}));
+    let (customers, data) = (
+        object("customer"),
+        json!({"DisplayName": "A", "Id": "7", "sparse": false}),
+    );
     let known = |version: &str| RemoteRef {
         id: "7".to_owned(),
         version: Some(version.to_owned()),
@@ -144,7 +167,10 @@ fn request_ids_follow_key_and_sync_token() {
     assert_eq!(body(&made), json!({"DisplayName": "A"}));
     assert_eq!(parts(&made).0, "fake.example/v3/company/instance-1/customer");
     let changed = QuickBooks.write(&company(), outgoing(Some(&first))).unwrap();
-    assert_eq!(body(&changed), json!({"DisplayName": "A", "Id": "7", "SyncToken": "0", "sparse": true}));
+    assert_eq!(
+        body(&changed),
+        json!({"DisplayName": "A", "Id": "7", "SyncToken": "0", "sparse": true})
+    );
     let id = |outgoing| parts(&QuickBooks.write(&company(), outgoing).unwrap()).1["requestid"].clone();
     assert_eq!(id(outgoing(Some(&first))), id(outgoing(Some(&first))));
     assert_ne!(id(outgoing(Some(&first))), id(outgoing(Some(&second))));
@@ -155,7 +181,8 @@ fn request_ids_follow_key_and_sync_token() {
 fn faults_have_kinds() {
     let account = company();
     let with = |status: u16, code: &str, kind: &str| {
-        let fault = json!({"Fault": {"Error": [{"Message": "M", "Detail": "client-secret", "code": code}], "type": kind}});
+        let fault =
+            json!({"Fault": {"Error": [{"Message": "M", "Detail": "client-secret", "code": code}], "type": kind}});
         fault::read(&account, &answer(status, &fault), TroubleKind::Record).unwrap_err()
     };
     for (status, code, kind, expected) in [
@@ -178,7 +205,10 @@ fn faults_have_kinds() {
     }
     let busy = answer_with(503, &[("retry-after", "7")], "<html>busy</html>");
     let trouble = fault::read(&account, &busy, TroubleKind::Record).unwrap_err();
-    assert_eq!((trouble.kind, trouble.retry_after_ms), (TroubleKind::Throttled, Some(7_000)));
+    assert_eq!(
+        (trouble.kind, trouble.retry_after_ms),
+        (TroubleKind::Throttled, Some(7_000))
+    );
     let broken = fault::read(&account, &answer_with(200, &[], "<html>"), TroubleKind::Record).unwrap_err();
     assert_eq!(broken.kind, TroubleKind::Passing);
 }
@@ -196,7 +226,11 @@ fn answers_in_another_shape_are_no_empty_pages() {
     assert!(empty.records.is_empty());
     assert_eq!(empty.next.unwrap().0, r#"{"deletions":{"now":"2026-01-02T08:00:00Z"}}"#);
     assert_eq!(read(json!({})).unwrap_err().kind, TroubleKind::Passing);
-    for wrong in [json!({"Customer": {}}), json!({"Customer": [7]}), json!({"Customer": [{"Name": "no id"}]})] {
+    for wrong in [
+        json!({"Customer": {}}),
+        json!({"Customer": [7]}),
+        json!({"Customer": [{"Name": "no id"}]}),
+    ] {
         let trouble = read(json!({ "QueryResponse": wrong })).unwrap_err();
         assert_eq!(trouble.kind, TroubleKind::Unusable);
     }

@@ -64,7 +64,10 @@ pub fn start(clock: Clock) -> (FakeNetSuite, String) {
         last_id: 0,
     });
     let key = base64::engine::general_purpose::STANDARD.encode(pair.serialize_der());
-    (fake, format!("-----BEGIN PRIVATE KEY-----\n{key}\n-----END PRIVATE KEY-----\n"))
+    (
+        fake,
+        format!("-----BEGIN PRIVATE KEY-----\n{key}\n-----END PRIVATE KEY-----\n"),
+    )
 }
 
 impl NetSuite {
@@ -150,7 +153,10 @@ impl NetSuite {
         if payload["scope"] != "rest_webservices" && payload["scope"] != json!(["rest_webservices"]) {
             return Err(format!("scope of {payload}"));
         }
-        let (from, until) = (payload["iat"].as_i64().ok_or("iat")?, payload["exp"].as_i64().ok_or("exp")?);
+        let (from, until) = (
+            payload["iat"].as_i64().ok_or("iat")?,
+            payload["exp"].as_i64().ok_or("exp")?,
+        );
         let now = self.clock.now().as_second();
         if until <= from || until - from > 3_600 || now < from - 60 || now >= until {
             return Err(format!("iat or exp of {payload}"));
@@ -180,8 +186,9 @@ impl NetSuite {
                 return problem(400, "INVALID_PARAMETER", &detail, "q");
             }
         };
-        let rows: Vec<&Row> = self.tables.get(&statement.table).into_iter().flat_map(BTreeMap::values).collect();
-        let found = statement.run(rows, &self.zone);
+        let table = self.tables.get(&statement.table);
+        let rows = table.map(|table| table.range(statement.after() + 1..).map(|(_, row)| row).collect());
+        let found = statement.run(rows.unwrap_or_default(), &self.zone);
         let total = found.len() as u64;
         let items: Vec<Value> = found
             .into_iter()
@@ -203,7 +210,10 @@ impl NetSuite {
             return problem(404, "NONEXISTENT_RECORD_TYPE", &detail, "");
         };
         let place = place.map(decoded);
-        let external = place.as_deref().and_then(|place| place.strip_prefix("eid:")).map(str::to_owned);
+        let external = place
+            .as_deref()
+            .and_then(|place| place.strip_prefix("eid:"))
+            .map(str::to_owned);
         let known = match (&external, &place) {
             (Some(external), _) => self.by_external_id(table, external),
             (None, Some(id)) => self.row(table, id).map(|_| id.clone()),
@@ -213,7 +223,10 @@ impl NetSuite {
             Ok(Value::Object(given)) => given,
             _ => Map::new(),
         };
-        let given: Map<String, Value> = given.into_iter().map(|(name, value)| (name.to_lowercase(), value)).collect();
+        let given: Map<String, Value> = given
+            .into_iter()
+            .map(|(name, value)| (name.to_lowercase(), value))
+            .collect();
         if table == "customer" && known.is_none() && !given.contains_key("companyname") {
             let detail = "Error while accessing a resource. Please enter value(s) for: Company Name.";
             return problem(400, "USER_ERROR", detail, "companyName");
@@ -221,12 +234,20 @@ impl NetSuite {
         match (request.method.as_str(), known, external) {
             ("GET", Some(id), _) => {
                 let row = self.row(table, &id).unwrap();
-                Reply::json(200, &json!({"links": [], "id": id, "companyName": row.columns.get("companyname"),
-                    "lastModifiedDate": row.changed_at.to_string()}))
+                Reply::json(
+                    200,
+                    &json!({"links": [], "id": id, "companyName": row.columns.get("companyname"),
+                    "lastModifiedDate": row.changed_at.to_string()}),
+                )
             }
             ("PATCH" | "PUT", Some(id), _) => {
                 let now = self.clock.now();
-                let row = self.tables.get_mut(table).unwrap().get_mut(&id.parse().unwrap()).unwrap();
+                let row = self
+                    .tables
+                    .get_mut(table)
+                    .unwrap()
+                    .get_mut(&id.parse().unwrap())
+                    .unwrap();
                 row.columns.extend(given);
                 row.changed_at = now;
                 self.located(kind, &id)
@@ -244,13 +265,20 @@ impl NetSuite {
                 let id = self.put(table, Value::Object(columns));
                 self.located(kind, &id)
             }
-            _ => problem(404, "NONEXISTENT_ID", "The record instance does not exist. Provide a valid ID.", ""),
+            _ => problem(
+                404,
+                "NONEXISTENT_ID",
+                "The record instance does not exist. Provide a valid ID.",
+                "",
+            ),
         }
     }
 
     fn by_external_id(&self, table: &str, external: &str) -> Option<String> {
         let rows = self.tables.get(table)?;
-        let found = rows.iter().find(|(_, row)| row.columns.get("externalid") == Some(&json!(external)));
+        let found = rows
+            .iter()
+            .find(|(_, row)| row.columns.get("externalid") == Some(&json!(external)));
         found.map(|(id, _)| id.to_string())
     }
 
@@ -271,9 +299,10 @@ impl Dialect for NetSuite {
         }
         match (request.method.as_str(), path.as_slice()) {
             ("POST", ["query", "v1", "suiteql"]) => self.suiteql(request),
-            ("GET", ["system", "v1", "governanceLimits"]) => {
-                Reply::json(200, &json!({"accountConcurrencyLimit": 5, "accountUnallocatedConcurrencyLimit": 5}))
-            }
+            ("GET", ["system", "v1", "governanceLimits"]) => Reply::json(
+                200,
+                &json!({"accountConcurrencyLimit": 5, "accountUnallocatedConcurrencyLimit": 5}),
+            ),
             (_, ["record", "v1", kind]) => self.record(request, kind, None),
             (_, ["record", "v1", kind, place]) => self.record(request, kind, Some(place)),
             _ => problem(404, "NOT_FOUND", "The requested page does not exist.", ""),
@@ -309,7 +338,11 @@ fn table_of(kind: &str) -> Option<(&'static str, Map<String, Value>)> {
 }
 
 fn query_of(request: &Recorded) -> &str {
-    request.target.split_once('?').map(|(_, query)| query).unwrap_or_default()
+    request
+        .target
+        .split_once('?')
+        .map(|(_, query)| query)
+        .unwrap_or_default()
 }
 
 /// A segment of a path in clear.

@@ -143,15 +143,34 @@ impl QuickBooks {
     }
 
     fn changes(&self, parameters: &HashMap<String, String>) -> Reply {
-        let since = parameters.get("changedSince").and_then(|text| text.parse::<Timestamp>().ok());
+        let since = parameters
+            .get("changedSince")
+            .and_then(|text| text.parse::<Timestamp>().ok());
         let Some(since) = since else {
-            return fault(400, "ValidationFault", "2010", "Request has invalid or unsupported property", "changedSince");
+            return fault(
+                400,
+                "ValidationFault",
+                "2010",
+                "Request has invalid or unsupported property",
+                "changedSince",
+            );
         };
         if self.clock.now().duration_since(since) > LOOK_BACK {
-            return fault(400, "ValidationFault", "4000", "Error", "changedSince must be within the last 30 days");
+            return fault(
+                400,
+                "ValidationFault",
+                "4000",
+                "Error",
+                "changedSince must be within the last 30 days",
+            );
         }
         let mut responses = Vec::new();
-        for entity in parameters.get("entities").map(String::as_str).unwrap_or_default().split(',') {
+        for entity in parameters
+            .get("entities")
+            .map(String::as_str)
+            .unwrap_or_default()
+            .split(',')
+        {
             let live = self.objects.get(entity).into_iter().flat_map(BTreeMap::values);
             let mut changed: Vec<Value> = live
                 .filter(|object| query::time(object, "MetaData.LastUpdatedTime") >= Some(since))
@@ -171,7 +190,10 @@ impl QuickBooks {
         if responses.is_empty() {
             responses.push(json!({}));
         }
-        Reply::json(200, &json!({"CDCResponse": [{"QueryResponse": responses}], "time": self.now_text()}))
+        Reply::json(
+            200,
+            &json!({"CDCResponse": [{"QueryResponse": responses}], "time": self.now_text()}),
+        )
     }
 
     fn read_one(&self, entity: &str, id: &str) -> Reply {
@@ -186,7 +208,13 @@ impl QuickBooks {
 
     fn write(&mut self, entity: &str, body: &[u8]) -> Reply {
         let Ok(Value::Object(given)) = serde_json::from_slice(body) else {
-            return fault(400, "ValidationFault", "2010", "Request has invalid or unsupported property", "");
+            return fault(
+                400,
+                "ValidationFault",
+                "2010",
+                "Request has invalid or unsupported property",
+                "",
+            );
         };
         if let Some(refused) = self.refused(entity, &given) {
             return refused;
@@ -205,7 +233,10 @@ impl QuickBooks {
                 let sparse = given.get("sparse") == Some(&json!(true));
                 if !sparse {
                     let kept = ["Id", "SyncToken", "MetaData", "domain"];
-                    object.as_object_mut().unwrap().retain(|name, _| kept.contains(&name.as_str()));
+                    object
+                        .as_object_mut()
+                        .unwrap()
+                        .retain(|name, _| kept.contains(&name.as_str()));
                 }
                 for (name, value) in given.into_iter().filter(|(name, _)| name != "sparse") {
                     object[name] = value;
@@ -227,8 +258,15 @@ impl QuickBooks {
             return Some(fault(400, "ValidationFault", "2020", message, "SyncToken"));
         }
         if named && id.is_none() && name.is_none_or(str::is_empty) {
-            let detail = "At least one of Title, GivenName, MiddleName, FamilyName, DisplayName, Suffix must be specified.";
-            return Some(fault(400, "ValidationFault", "6000", "A business validation error has occurred", detail));
+            let detail =
+                "At least one of Title, GivenName, MiddleName, FamilyName, DisplayName, Suffix must be specified.";
+            return Some(fault(
+                400,
+                "ValidationFault",
+                "6000",
+                "A business validation error has occurred",
+                detail,
+            ));
         }
         let others = self.objects.get(entity).into_iter().flat_map(BTreeMap::values);
         let taken = others.into_iter().any(|other| {
@@ -241,14 +279,19 @@ impl QuickBooks {
     }
 
     fn answer_in_company(&mut self, request: &Recorded, path: &[&str]) -> Reply {
-        let target = request.target.split_once('?').map(|(_, query)| query).unwrap_or_default();
+        let target = request
+            .target
+            .split_once('?')
+            .map(|(_, query)| query)
+            .unwrap_or_default();
         let parameters: HashMap<String, String> = url::form_urlencoded::parse(target.as_bytes()).into_owned().collect();
         match (request.method.as_str(), path) {
             ("GET", ["query"]) => self.query(&parameters),
             ("GET", ["cdc"]) => self.changes(&parameters),
-            ("GET", ["companyinfo", REALM]) => {
-                Reply::json(200, &json!({"CompanyInfo": {"CompanyName": "Sandbox Company", "Id": "1"}}))
-            }
+            ("GET", ["companyinfo", REALM]) => Reply::json(
+                200,
+                &json!({"CompanyInfo": {"CompanyName": "Sandbox Company", "Id": "1"}}),
+            ),
             ("GET", [entity, id]) => match query::entity_at(entity) {
                 Some(entity) => self.read_one(entity, id),
                 None => fault(400, "ValidationFault", "2010", "Unsupported Operation", entity),
@@ -289,7 +332,13 @@ impl Dialect for QuickBooks {
         }
         match path.as_slice() {
             ["v3", "company", REALM, rest @ ..] => self.answer_in_company(request, rest),
-            _ => fault(403, "AuthorizationFault", "003100", "ApplicationAuthorizationFailed", "the realm is another one"),
+            _ => fault(
+                403,
+                "AuthorizationFault",
+                "003100",
+                "ApplicationAuthorizationFailed",
+                "the realm is another one",
+            ),
         }
     }
 
@@ -306,7 +355,10 @@ impl Dialect for QuickBooks {
 
 fn fault(status: u16, kind: &str, code: &str, message: &str, detail: &str) -> Reply {
     let error = json!({"Message": message, "Detail": detail, "code": code, "element": ""});
-    Reply::json(status, &json!({"Fault": {"Error": [error], "type": kind}, "time": "2026-01-01T00:00:00.000-08:00"}))
+    Reply::json(
+        status,
+        &json!({"Fault": {"Error": [error], "type": kind}, "time": "2026-01-01T00:00:00.000-08:00"}),
+    )
 }
 
 fn touch(object: &mut Value, now: &str) {

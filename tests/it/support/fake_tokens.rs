@@ -103,7 +103,9 @@ impl Tokens {
 
     /// True for a request with an access token that is good now.
     pub fn lets_in(&self, request: &Recorded) -> bool {
-        let token = request.header("authorization").and_then(|value| value.strip_prefix("Bearer "));
+        let token = request
+            .header("authorization")
+            .and_then(|value| value.strip_prefix("Bearer "));
         let ends = token.and_then(|token| self.access.get(token));
         ends.is_some_and(|ends| self.clock.now() < *ends)
     }

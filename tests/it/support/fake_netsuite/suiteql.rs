@@ -64,7 +64,9 @@ impl Statement {
                 texts.push((column, format, tokens.word()?));
             } else {
                 // `table.*` is one word.
-                let table = word.strip_suffix(".*").ok_or_else(|| format!("{word} is not known here"))?;
+                let table = word
+                    .strip_suffix(".*")
+                    .ok_or_else(|| format!("{word} is not known here"))?;
                 all_columns = Some(table.to_owned());
             }
             if !tokens.next_is(&Token::Sign(",".to_owned())) {
@@ -133,17 +135,28 @@ impl Statement {
 
     fn column(&self, name: &str) -> Result<String, String> {
         let own = name.strip_prefix(&format!("{}.", self.table));
-        own.map(str::to_owned).ok_or_else(|| format!("Unknown identifier {name}"))
+        own.map(str::to_owned)
+            .ok_or_else(|| format!("Unknown identifier {name}"))
     }
 
-    /// All rows that meet the conditions. Without an order nobody knows what comes when: here it is the other way round.
+    /// Only rows with greater ids are asked for; 0: all.
+    pub fn after(&self) -> u64 {
+        let bounds = self.conditions.iter().filter_map(|condition| match &condition.value {
+            Literal::Number(last) if condition.column == "id" && condition.operator == ">" => u64::try_from(*last).ok(),
+            _ => None,
+        });
+        bounds.max().unwrap_or(0)
+    }
+
+    /// Those rows, given in the order of their ids, that meet the conditions. Without an order nobody knows what comes when: here it is the other way round.
     pub fn run<'a>(&self, rows: Vec<&'a Row>, zone: &TimeZone) -> Vec<&'a Row> {
         let mut found: Vec<&Row> = rows
             .into_iter()
             .filter(|row| self.conditions.iter().all(|condition| condition.meets(row, zone)))
             .collect();
         match self.order.as_deref() {
-            Some("id") => found.sort_by_cached_key(|row| number(&row.columns["id"])),
+            // The table is kept in this order.
+            Some("id") => {}
             _ => found.reverse(),
         }
         found

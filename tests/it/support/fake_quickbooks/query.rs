@@ -4,7 +4,16 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 /// Entities with a path of their own name in lower case.
-const ENTITIES: [&str; 8] = ["Customer", "Vendor", "Item", "Account", "Invoice", "Bill", "Payment", "BillPayment"];
+const ENTITIES: [&str; 8] = [
+    "Customer",
+    "Vendor",
+    "Item",
+    "Account",
+    "Invoice",
+    "Bill",
+    "Payment",
+    "BillPayment",
+];
 /// Most records of one page.
 const RESULTS_MAX: u64 = 1_000;
 
@@ -117,12 +126,13 @@ impl Condition {
             return false;
         };
         let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        let compared = self.values.first().map(|wanted| {
-            match (text.parse::<Timestamp>(), wanted.parse::<Timestamp>()) {
-                (Ok(one), Ok(other)) => one.cmp(&other),
-                _ => text.cmp(wanted),
-            }
-        });
+        let compared =
+            self.values.first().map(
+                |wanted| match (text.parse::<Timestamp>(), wanted.parse::<Timestamp>()) {
+                    (Ok(one), Ok(other)) => one.cmp(&other),
+                    _ => text.cmp(wanted),
+                },
+            );
         match self.operator.as_str() {
             "IN" => self.values.contains(&text),
             "=" => compared.is_some_and(|order| order.is_eq()),
@@ -135,7 +145,9 @@ impl Condition {
 }
 
 fn number(token: Option<&str>) -> Result<u64, String> {
-    token.and_then(|token| token.parse().ok()).ok_or_else(|| "a number is missing".to_owned())
+    token
+        .and_then(|token| token.parse().ok())
+        .ok_or_else(|| "a number is missing".to_owned())
 }
 
 /// Words, quoted texts (a backslash escapes), operators, brackets and commas.

@@ -127,7 +127,9 @@ impl<D: Dialect> Fake<D> {
     /// The requests whose path ends so, oldest first.
     pub fn requests_to(&self, end: &str) -> Vec<Recorded> {
         let all = self.requests();
-        all.into_iter().filter(|request| request.path().ends_with(end)).collect()
+        all.into_iter()
+            .filter(|request| request.path().ends_with(end))
+            .collect()
     }
 
     /// Waits until so many requests have come to a path that ends so.
