@@ -128,19 +128,31 @@ pub fn send(method: Method, url: String, body: &Value) -> Request {
 /// The JSON object in `supporting_fields`; an empty one if there is none.
 ///
 /// # Errors
-/// It is no JSON object.
+/// It is no JSON object, or its `limits` are none.
 pub fn supporting(account: &Account) -> Result<Map<String, Value>, FieldError> {
     let Some(text) = given(account.profile.supporting_fields.as_deref()) else {
         return Ok(Map::new());
     };
     match serde_json::from_str(text) {
-        Ok(Value::Object(members)) => Ok(members),
+        Ok(Value::Object(members)) => {
+            members.get("limits").map_or(Ok(()), check_limits)?;
+            Ok(members)
+        }
         Ok(_) => Err(FieldError::new("supporting_fields", "must be a JSON object")),
         Err(cause) => Err(FieldError::new(
             "supporting_fields",
             format!("must be a JSON object: {cause}"),
         )),
     }
+}
+
+fn check_limits(limits: &Value) -> Result<(), FieldError> {
+    let read: Result<LimitsText, _> = serde_path_to_error::deserialize(limits);
+    read.map(drop).map_err(|error| {
+        let path = error.path().to_string();
+        let dot = if path == "." { String::new() } else { format!(".{path}") };
+        FieldError::new(format!("supporting_fields.limits{dot}"), error.into_inner().to_string())
+    })
 }
 
 /// A text, number or boolean among the supporting fields, as text.

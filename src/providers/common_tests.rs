@@ -255,6 +255,17 @@ fn supporting_fields_must_be_an_object() {
         assert_eq!(error.field, "supporting_fields");
         assert!(error.message.starts_with("must be a JSON object"), "{error}");
     }
+    for (limits, field) in [
+        (r#"{"limits":{"per_year":1}}"#, "supporting_fields.limits.per_year"),
+        (
+            r#"{"limits":{"perMinute":"many"}}"#,
+            "supporting_fields.limits.perMinute",
+        ),
+        (r#"{"limits":7}"#, "supporting_fields.limits"),
+    ] {
+        account.profile.supporting_fields = Some(limits.to_owned());
+        assert_eq!(supporting(&account).unwrap_err().field, field);
+    }
     account.profile.supporting_fields = Some(r#"{"n":12,"t":"x","e":""}"#.to_owned());
     assert_eq!(supporting_text(&account, "n").as_deref(), Some("12"));
     assert_eq!(supporting_text(&account, "e"), None);

@@ -21,6 +21,17 @@ const NAME: &str = "Xero";
 /// The longest idempotency key that Xero takes, characters.
 const IDEMPOTENCY_CHARACTERS_MAX: usize = 128;
 
+/// Members that Xero alone sets: what is sent does not carry them.
+const OWN_MEMBERS: [&str; 7] = [
+    "UpdatedDateUTC",
+    "HasAttachments",
+    "HasErrors",
+    "HasValidationErrors",
+    "ValidationErrors",
+    "StatusAttributeString",
+    "Warnings",
+];
+
 /// Xero Accounting.
 pub struct Xero;
 
@@ -38,6 +49,16 @@ impl Provider for Xero {
         let mut errors = Vec::new();
         if let Err(error) = common::supporting(account) {
             errors.push(error);
+        }
+        let size = common::supporting_text(account, "page_size");
+        if size.is_some_and(|text| {
+            text.parse()
+                .map_or(true, |size: u32| !(1..=DATA.page_size_max).contains(&size))
+        }) {
+            errors.push(FieldError::new(
+                "supporting_fields.page_size",
+                format!("must be a number from 1 to {}", DATA.page_size_max),
+            ));
         }
         let scope = common::supporting_text(account, "scope");
         let auth = common::oauth(account, &token_url, scope.as_deref());
@@ -169,6 +190,7 @@ impl Provider for Xero {
     fn write(&self, account: &Account, outgoing: Outgoing<'_>) -> Result<Request, Trouble> {
         let data = DATA.object_data(outgoing.object)?;
         let mut members = common::members_of(outgoing.object, outgoing.data)?.clone();
+        members.retain(|name, _| !OWN_MEMBERS.contains(&name.as_str()));
         let mut url = format!("{}/{}", api(account), data.place());
         let method = match outgoing.remote {
             None => {

@@ -84,6 +84,14 @@ fn credentials() {
     own.profile.supporting_fields = Some("[]".to_owned());
     let fields: Vec<String> = Xero.auth(&own).unwrap_err().into_iter().map(|e| e.field).collect();
     assert_eq!(fields, ["supporting_fields", "remote_instance_id"]);
+    let mut own = xero();
+    for wrong in ["0", "1001", "many"] {
+        own.profile.supporting_fields = Some(json!({ "page_size": wrong }).to_string());
+        let errors = Xero.auth(&own).unwrap_err();
+        assert_eq!(errors[0].field, "supporting_fields.page_size", "{wrong}");
+    }
+    own.profile.supporting_fields = Some(r#"{"page_size":1000}"#.to_owned());
+    assert!(Xero.auth(&own).is_ok());
 }
 
 #[test]
@@ -232,7 +240,7 @@ fn too_many_requests_and_refused_credentials() {
 #[test]
 fn objects_are_made_with_put_and_changed_with_post() {
     let (contacts, bills) = (object("supplier"), object("bill"));
-    let data = json!({"Name":"A","ContactID":"left over"});
+    let data = json!({"Name":"A","ContactID":"left over","UpdatedDateUTC":"2026-01-01T00:00:00Z","HasErrors":false});
     let request = Xero.write(&xero(), outgoing(&contacts, &data, None)).unwrap();
     assert_eq!(request.method, Method::Put);
     assert_eq!(
