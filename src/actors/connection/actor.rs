@@ -184,7 +184,7 @@ impl ConnectionActor {
                 Answer::Refused(why) => {
                     self.waiting.push_front(reply);
                     return self.send_away(&Refused::NeedsReauthorisation(format!(
-                        "The connection {} needs new credentials; change it, then its work goes on. {why}",
+                        "The connection {} needs new credentials; its work goes on when they are entered: {why}",
                         prepared.name
                     )));
                 }
@@ -264,7 +264,7 @@ impl ConnectionActor {
                 }
             }
             // A later version, or the end, is on its way here.
-            Err(StoreError::Stale { .. } | StoreError::NotFound { .. }) => self.written = seen.health,
+            Err(StoreError::Stale { .. } | StoreError::NotFound) => self.written = seen.health,
             Err(error) => {
                 tracing::error!(connection.id = %self.member.id, error = ?error, "the connection's health is not written; trying again");
                 let pause = self.services.clock.sleep(STORE_PAUSE.1);
