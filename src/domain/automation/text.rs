@@ -124,8 +124,9 @@ pub fn perform_action_text(automation: &Automation, provider: ProviderKind, func
     text
 }
 
-/// `Thursday at 06:45:23 (UTC)`, `day at 23:00:00 (Europe/Oslo)`.
-fn day_time(automation: &Automation) -> String {
+/// `Thursday at 06:45:23 (UTC)`, `day at 23:00:00 (Europe/Oslo)`; whether it is due so `check_on` says.
+#[must_use]
+pub fn day_time(automation: &Automation) -> String {
     let day = automation
         .custom_day
         .as_deref()

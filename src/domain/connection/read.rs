@@ -217,10 +217,8 @@ fn read_profile(reader: &mut Reader<'_>, profile: &mut Profile) -> Option<bool> 
     text(reader, &["company_file"], &mut profile.company_file);
     text(reader, &["company_name"], &mut profile.company_name);
     reader.word(&["expires_in"], expires_in).put(&mut profile.expires_in);
-    reader
-        .word(&["account_server"], base_url)
-        .put(&mut profile.account_server);
-    reader.word(&["api_domain"], base_url).put(&mut profile.api_domain);
+    base_url(reader, "account_server").put(&mut profile.account_server);
+    base_url(reader, "api_domain").put(&mut profile.api_domain);
     reader
         .boolean(&["require_authentication"])
         .put(&mut profile.require_authentication);
@@ -254,7 +252,8 @@ fn expires_in(text: &str) -> Result<String, String> {
     }
 }
 
-fn base_url(text: &str) -> Result<String, String> {
+/// What is no base is not repeated: a password may be in it.
+fn base_url(reader: &mut Reader<'_>, name: &'static str) -> Given<String> {
     let fits = |url: &Url| {
         matches!(url.scheme(), "http" | "https")
             && url.has_host()
@@ -263,12 +262,15 @@ fn base_url(text: &str) -> Result<String, String> {
             && url.query().is_none()
             && url.fragment().is_none()
     };
-    match Url::parse(text) {
-        Ok(url) if fits(&url) => Ok(text.to_owned()),
-        _ => Err(
-            "must be the beginning of addresses, like https://api.example.com, without user, query and fragment"
-                .to_owned(),
-        ),
+    match reader.text(&[name], TEXT_CHARACTERS_MAX) {
+        Given::Set(text) if !Url::parse(&text).is_ok_and(|url| fits(&url)) => {
+            reader.refuse(
+                name,
+                "must be the beginning of addresses, like https://api.example.com, without user, query and fragment",
+            );
+            Given::Absent
+        }
+        given => given,
     }
 }
 

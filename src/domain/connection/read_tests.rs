@@ -109,10 +109,8 @@ fn what_is_wrong_is_said_by_member() {
             "status: cannot be set here: POST /integration-connections/{uuid}/enable or /disable changes it",
             "provider: must be one of XERO, QUICKBOOKS, NETSUITE, REST, and is \"Sage\"",
             "expires_in: must be a date like 2026-12-31, a time like 2026-12-31T10:00:00Z, or a number of seconds, and is \"soon\"",
-            "account_server: must be the beginning of addresses, like https://api.example.com, without user, query and fragment, \
-             and is \"https://u:p@x.example\"",
-            "api_domain: must be the beginning of addresses, like https://api.example.com, without user, query and fragment, \
-             and is \"api.example.com\"",
+            "account_server: must be the beginning of addresses, like https://api.example.com, without user, query and fragment",
+            "api_domain: must be the beginning of addresses, like https://api.example.com, without user, query and fragment",
             "require_authentication: must be true or false, and is \"perhaps\"",
             "supporting_fields: must be a JSON object, or the text of one",
             "integration_clientid: is not known here; did you mean integration_client_id?",

@@ -11,6 +11,7 @@ use crate::{
     domain::automation::{
         CriteriaGroup,
         run::{RecordError, RunCounts},
+        text,
     },
     engine::automations::{AutomationRun, AutomationShown, Explained},
 };
@@ -284,6 +285,8 @@ impl From<AutomationShown> for AutomationAnswer {
             ..
         } = shown;
         let definition = row.definition;
+        // Also where an interval counts: what was given is shown.
+        let custom_day_time = definition.custom_time.is_some().then(|| text::day_time(&definition));
         Self {
             check_on: said(texts.check_on),
             check_on_minutes: said(texts.check_on_minutes),
@@ -293,7 +296,7 @@ impl From<AutomationShown> for AutomationAnswer {
             automation_type: json!(definition.automation_type),
             code: definition.code,
             custom_day: definition.custom_day,
-            custom_day_time: said(texts.custom_day_time),
+            custom_day_time,
             custom_time: definition.custom_time,
             description: definition.description,
             direction: definition.direction.as_str(),

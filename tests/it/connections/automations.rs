@@ -128,7 +128,7 @@ async fn criteria_are_explained_with_the_values_that_were_found() {
         .expect(200);
     assert_eq!(unmet.json["matches"], false);
     let tree = unmet.json["criteria"].to_string();
-    for part in ["AccountNumber", "ContactID", "1QKGUL", "77-a"] {
+    for part in ["Account Number", "Contact ID", "1QKGUL", "77-a"] {
         assert!(tree.contains(part), "{part} in {tree}");
     }
     let wrong = send(&test.api, "POST", &explain, "[1]").await.expect(422);

@@ -68,7 +68,7 @@ async fn what_a_list_cannot_do_is_refused_with_what_it_can() {
         ("direction=up", "asc or desc"),
         ("fields=uuid,colour", "\"colour\" is not"),
         ("page=2", "page"),
-        ("limit=x", "limit"),
+        ("limit=x", "query string"),
     ] {
         let refused = test
             .api
