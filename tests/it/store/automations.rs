@@ -128,7 +128,7 @@ async fn a_run_moves_page_by_page_and_leaves_its_end() {
         assert_eq!(
             (open.place.clone(), open.pages, open.resume_at, open.detail.as_deref()),
             (
-                Some(PagePlace("page 2".to_owned())),
+                Some(PagePlace("page 1".to_owned())),
                 1,
                 Some(resume_at),
                 Some("Too many requests.")
