@@ -174,7 +174,7 @@ async fn records_and_their_links_are_found_by_an_index() {
             "SEARCH l USING INDEX record_link_by_tenant_id_entity_key (tenant_id=? AND entity=? AND key=?)".to_owned(),
         ),
         (found, format!("SEARCH r USING INDEX {record}=?)")),
-        (update, format!("SEARCH record USING INDEX {record}=?)")),
+        (update, format!("SEARCH record USING COVERING INDEX {record}=?)")),
         (
             inbox,
             "SEARCH e USING PRIMARY KEY (automation_id=? AND key=?)".to_owned(),
