@@ -368,5 +368,5 @@ fn zone(text: &str) -> Result<String, String> {
 mod tests;
 
 #[cfg(test)]
-#[path = "read_properties.rs"]
+#[path = "read_properties_tests.rs"]
 mod properties;
