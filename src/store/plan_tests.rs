@@ -157,31 +157,32 @@ async fn records_and_their_links_are_found_by_an_index() {
     let inbox = records::events::sqlite_text();
     let candidates = format!(
         "{} AND r.\"key\" > ? ORDER BY r.\"key\" LIMIT ?",
-        records::export::CANDIDATES
+        records::export::CANDIDATES_SQLITE
     );
     let pending = "SELECT * FROM record_link WHERE tenant_id = ? AND connection_id = ? AND object = ? AND entity = ? \
                    AND pending IS NOT NULL AND \"key\" > ? ORDER BY \"key\" LIMIT ?";
     let watching = "SELECT id FROM automation WHERE tenant_id = ? AND event_entity = ? AND enabled = TRUE";
     let record = "sqlite_autoindex_record_1 (tenant_id=? AND entity=? AND key";
-    let link = "(tenant_id=? AND connection_id=? AND object=? AND entity=? AND";
+    let link = "SEARCH l USING PRIMARY KEY (key=? AND entity=? AND tenant_id=?";
+    let remote = "SEARCH l USING INDEX record_link_by_remote_id_entity_tenant_id_connection_id_object";
     let expected = [
         (
             by_remote,
-            format!("SEARCH l USING INDEX record_link_by_tenant_id_connection_id_object_entity_remote_id {link}"),
+            format!("{remote} (remote_id=? AND entity=? AND tenant_id=? AND connection_id=? AND object=?)"),
         ),
-        (
-            of_keys,
-            "SEARCH l USING INDEX record_link_by_tenant_id_entity_key (tenant_id=? AND entity=? AND key=?)".to_owned(),
-        ),
+        (of_keys, format!("{link})")),
         (found, format!("SEARCH r USING INDEX {record}=?)")),
-        (update, format!("SEARCH record USING COVERING INDEX {record}=?)")),
+        (update, format!("{record}=?)")),
         (
             inbox,
             "SEARCH e USING PRIMARY KEY (automation_id=? AND key=?)".to_owned(),
         ),
         (candidates.clone(), format!("SEARCH r USING INDEX {record}>?)")),
-        (candidates, format!("SEARCH l USING PRIMARY KEY {link}")),
-        (pending.to_owned(), "SEARCH record_link".to_owned()),
+        (candidates, format!("{link} AND connection_id=? AND object=?)")),
+        (
+            pending.to_owned(),
+            "SEARCH record_link USING INDEX record_link_pending (connection_id=? AND key>?)".to_owned(),
+        ),
         (watching.to_owned(), "SEARCH automation USING".to_owned()),
     ];
     let expected: Vec<_> = expected

@@ -6,8 +6,8 @@
 use jiff::Timestamp;
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, FromQueryResult, QueryFilter, QueryOrder,
-    QuerySelect, QueryTrait, Statement, Value,
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait, FromQueryResult, QueryFilter,
+    QueryOrder, QuerySelect, QueryTrait, Statement, Value,
     sea_query::{Expr, ExprTrait, OnConflict},
 };
 use serde::{Deserialize, Serialize};
@@ -31,11 +31,17 @@ use crate::{
 use entity::{record, record_link as row};
 
 /// With the record, its link under other names; the conditions follow.
-pub(in crate::store) const CANDIDATES: &str = "SELECT r.*, l.remote_id AS l_remote_id, l.remote_version AS l_remote_version, \
+pub(in crate::store) const CANDIDATES_SQLITE: &str = "SELECT r.*, l.remote_id AS l_remote_id, l.remote_version AS l_remote_version, \
      l.remote_updated_at AS l_remote_updated_at, l.record_version AS l_record_version, l.pending AS l_pending \
      FROM record AS r LEFT JOIN record_link AS l ON l.tenant_id = r.tenant_id AND l.connection_id = $1 \
      AND l.object = $2 AND l.entity = r.entity AND l.\"key\" = r.\"key\" \
      WHERE r.tenant_id = $3 AND r.entity = $4";
+/// LIMIT keeps the planner from joining everything with everything where it has no statistics yet.
+const CANDIDATES_POSTGRES: &str = "SELECT r.*, l.remote_id AS l_remote_id, l.remote_version AS l_remote_version, \
+     l.remote_updated_at AS l_remote_updated_at, l.record_version AS l_record_version, l.pending AS l_pending \
+     FROM record AS r LEFT JOIN LATERAL (SELECT * FROM record_link AS own WHERE own.tenant_id = r.tenant_id \
+     AND own.connection_id = $1 AND own.object = $2 AND own.entity = r.entity AND own.\"key\" = r.\"key\" LIMIT 1) AS l \
+     ON TRUE WHERE r.tenant_id = $3 AND r.entity = $4";
 /// Not the same on both sides, as far as is known.
 const DUE: &str = "(l.remote_id IS NULL OR r.version > l.record_version OR l.pending IS NOT NULL)";
 
@@ -137,8 +143,8 @@ impl Store {
                 AppliesTo::Update => " AND (l.remote_id IS NOT NULL OR l.pending IS NOT NULL)",
                 AppliesTo::NewAndUpdate => "",
             };
-            let sql = format!(
-                "{CANDIDATES} AND r.\"key\" > $5 AND {DUE}{which} AND (r.updated_at >= $6 OR l.pending IS NOT NULL) \
+            let conditions = format!(
+                " AND r.\"key\" > $5 AND {DUE}{which} AND (r.updated_at >= $6 OR l.pending IS NOT NULL) \
                  ORDER BY r.\"key\" LIMIT $7"
             );
             let mut values = values_of(&query.target);
@@ -147,7 +153,7 @@ impl Store {
                 query.since.map_or(i64::MIN, |since| since.as_microsecond()).into(),
                 i64::try_from(query.limit).unwrap_or(i64::MAX).into(),
             ]);
-            candidates(&db, &query.target, sql, values).await
+            candidates(&db, &query.target, conditions, values).await
         })
         .await
     }
@@ -161,9 +167,9 @@ impl Store {
         self.read(move |db| async move {
             let mut values = values_of(&target);
             let marks: Vec<String> = (0..keys.len()).map(|n| format!("${}", values.len() + 1 + n)).collect();
-            let sql = format!("{CANDIDATES} AND r.\"key\" IN ({}) ORDER BY r.\"key\"", marks.join(","));
+            let conditions = format!(" AND r.\"key\" IN ({}) ORDER BY r.\"key\"", marks.join(","));
             values.extend(keys.into_iter().map(Value::from));
-            candidates(&db, &target, sql, values).await
+            candidates(&db, &target, conditions, values).await
         })
         .await
     }
@@ -346,10 +352,15 @@ async fn forget_double(txn: &DatabaseTransaction, exported: &Exported) -> Result
 async fn candidates(
     db: &impl ConnectionTrait,
     target: &Target,
-    sql: String,
+    conditions: String,
     values: Vec<Value>,
 ) -> Result<Vec<ExportCandidate>> {
-    let statement = Statement::from_sql_and_values(db.get_database_backend(), sql, values);
+    let backend = db.get_database_backend();
+    let all = match backend {
+        DbBackend::Postgres => CANDIDATES_POSTGRES,
+        _ => CANDIDATES_SQLITE,
+    };
+    let statement = Statement::from_sql_and_values(backend, format!("{all}{conditions}"), values);
     let rows = db.query_all_raw(statement).await?;
     let each = |found: &sea_orm::QueryResult| {
         let record = record::Model::from_query_result(found, "")?;

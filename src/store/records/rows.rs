@@ -37,15 +37,14 @@ const LINKS_POSTGRES: Shape = Shape {
     repeatable: true,
 };
 
-/// Left to itself SQLite takes the table's own tree, of whose key it knows the tenant only, and reads all the tenant's links.
 const LINKS_OF_KEYS_SQLITE: Shape = Shape {
     name: "find links by key",
     before: "SELECT l.* FROM (VALUES ",
     columns: 3,
     numbered: false,
     types: &[],
-    after: ") AS v CROSS JOIN record_link AS l INDEXED BY record_link_by_tenant_id_entity_key \
-            WHERE l.tenant_id = v.column1 AND l.entity = v.column2 AND l.\"key\" = v.column3",
+    after: ") AS v CROSS JOIN record_link AS l WHERE l.tenant_id = v.column1 AND l.entity = v.column2 \
+            AND l.\"key\" = v.column3",
     repeatable: true,
 };
 
