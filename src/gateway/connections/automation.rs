@@ -17,7 +17,8 @@ use crate::{
     gateway::{
         dto::{
             automations::{
-                AutomationAnswer, AutomationBody, AutomationList, AutomationRunAnswer, ExplainedAnswer, OneAutomation,
+                AutomationAnswer, AutomationBody, AutomationList, AutomationRunAnswer, CreatedAutomation,
+                ExplainedAnswer, OneAutomation,
             },
             connections::Message,
         },
@@ -83,7 +84,7 @@ pub(in crate::gateway) async fn list(
 }
 
 /// Makes an automation. `warnings` tells of a partner function or an automation that it names and that is not there.
-#[utoipa::path(post, path = "/integration/{connection}/automation", tag = "automations", params(("connection" = uuid::Uuid, Path)), request_body = AutomationBody, responses((status = 201, body = OneAutomation)))]
+#[utoipa::path(post, path = "/integration/{connection}/automation", tag = "automations", params(("connection" = uuid::Uuid, Path)), request_body = AutomationBody, responses((status = 201, body = CreatedAutomation)))]
 pub(in crate::gateway) async fn create(
     caller: Caller,
     engine: web::Data<Engine>,
@@ -96,7 +97,7 @@ pub(in crate::gateway) async fn create(
     Ok(etag::created(
         &location,
         created.row.version,
-        &OneAutomation::from(created),
+        &CreatedAutomation::from(created),
     ))
 }
 

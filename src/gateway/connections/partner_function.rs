@@ -18,8 +18,8 @@ use crate::{
         dto::{
             connections::Message,
             partner_functions::{
-                ChangedPartnerFunction, OnePartnerFunction, PartnerFunctionAnswer, PartnerFunctionBody,
-                PartnerFunctionList,
+                ChangedPartnerFunction, CreatedPartnerFunction, OnePartnerFunction, PartnerFunctionAnswer,
+                PartnerFunctionBody, PartnerFunctionList,
             },
         },
         etag::{self, IfMatch},
@@ -79,7 +79,7 @@ pub(in crate::gateway) async fn list(
 }
 
 /// Makes a partner function.
-#[utoipa::path(post, path = "/integration/{connection}/partner-function", tag = "partner functions", params(("connection" = uuid::Uuid, Path)), request_body = PartnerFunctionBody, responses((status = 201, body = OnePartnerFunction)))]
+#[utoipa::path(post, path = "/integration/{connection}/partner-function", tag = "partner functions", params(("connection" = uuid::Uuid, Path)), request_body = PartnerFunctionBody, responses((status = 201, body = CreatedPartnerFunction)))]
 pub(in crate::gateway) async fn create(
     caller: Caller,
     engine: web::Data<Engine>,
@@ -95,7 +95,7 @@ pub(in crate::gateway) async fn create(
     Ok(etag::created(
         &location,
         created.row.version,
-        &OnePartnerFunction::from(created),
+        &CreatedPartnerFunction::from(created),
     ))
 }
 

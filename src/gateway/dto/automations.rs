@@ -95,10 +95,9 @@ pub struct RuleSchema {
     condition: Option<String>,
 }
 
-/// An automation.
+/// What every answer about an automation begins with, and all that a POST is answered.
 #[derive(Serialize, ToSchema)]
-#[schema(as = Automation)]
-pub struct AutomationAnswer {
+pub struct AutomationMembers {
     /// `<n> minutes|hours|days` or `customDayTime`.
     check_on: Option<String>,
     check_on_minutes: Option<String>,
@@ -127,6 +126,14 @@ pub struct AutomationAnswer {
     perform_action_text: String,
     #[serde(rename = "checkOnText")]
     check_on_text: String,
+}
+
+/// An automation.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Automation)]
+pub struct AutomationAnswer {
+    #[serde(flatten)]
+    members: AutomationMembers,
     /// The partner function, as it was named.
     perform_action: String,
     another_automation: Option<String>,
@@ -193,6 +200,15 @@ impl AutomationAnswer {
         "created",
         "updated",
     ];
+}
+
+/// The answer to a POST: what clients of this API know; a GET shows the rest.
+#[derive(Serialize, ToSchema)]
+pub struct CreatedAutomation {
+    integration_automation: AutomationMembers,
+    /// What is acceptable and will not work as it is: a partner function or an automation that is not there.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<String>,
 }
 
 /// One automation.
@@ -287,7 +303,7 @@ impl From<AutomationShown> for AutomationAnswer {
         let definition = row.definition;
         // Also where an interval counts: what was given is shown.
         let custom_day_time = definition.custom_time.is_some().then(|| text::day_time(&definition));
-        Self {
+        let members = AutomationMembers {
             check_on: said(texts.check_on),
             check_on_minutes: said(texts.check_on_minutes),
             additional_criteria: definition.additional_criteria.to_string(),
@@ -309,6 +325,9 @@ impl From<AutomationShown> for AutomationAnswer {
             trigger_condition_text: texts.trigger_condition_text,
             perform_action_text: texts.perform_action_text,
             check_on_text: texts.check_on_text,
+        };
+        Self {
+            members,
             perform_action: definition.perform_action,
             another_automation: definition.another_automation,
             description_enabled: definition.description_enabled.to_string(),
@@ -339,6 +358,15 @@ impl From<AutomationShown> for OneAutomation {
         Self {
             warnings: std::mem::take(&mut shown.warnings),
             integration_automation: shown.into(),
+        }
+    }
+}
+
+impl From<AutomationShown> for CreatedAutomation {
+    fn from(mut shown: AutomationShown) -> Self {
+        Self {
+            warnings: std::mem::take(&mut shown.warnings),
+            integration_automation: AutomationAnswer::from(shown).members,
         }
     }
 }

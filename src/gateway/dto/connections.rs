@@ -46,21 +46,16 @@ pub struct ConnectionBody {
     company_name: Option<String>,
 }
 
-/// A connection; secrets are shown as `{"set":true,"fingerprint":"sha256:..."}`.
+/// What every answer about a connection begins with; secrets are shown as `{"set":true,"fingerprint":"sha256:..."}`.
 #[derive(Serialize, ToSchema)]
-#[schema(as = Connection)]
-pub struct ConnectionAnswer {
+pub struct ConnectionMembers {
     /// `ACTIVE`, `INACTIVE`, `NEEDS_REAUTHORISATION` or `ERROR`.
     status: &'static str,
-    /// Why it is not active, in words.
-    status_detail: Option<String>,
     uuid: Uuid,
     /// The provider.
     integration_partner: &'static str,
     remote_instance_id: Option<String>,
-    remote_instance_code: Option<String>,
     remote_instance_name: Option<String>,
-    remote_instance_display: Option<String>,
     client_id: Option<String>,
     #[schema(value_type = Option<Object>)]
     client_secret: Option<Value>,
@@ -68,6 +63,18 @@ pub struct ConnectionAnswer {
     access_token: Option<Value>,
     #[schema(value_type = Option<Object>)]
     refresh_token: Option<Value>,
+}
+
+/// A connection.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Connection)]
+pub struct ConnectionAnswer {
+    #[serde(flatten)]
+    members: ConnectionMembers,
+    /// Why it is not active, in words.
+    status_detail: Option<String>,
+    remote_instance_code: Option<String>,
+    remote_instance_display: Option<String>,
     token_type: Option<String>,
     expires_in: Option<String>,
     account_server: Option<String>,
@@ -119,10 +126,16 @@ impl ConnectionAnswer {
     ];
 }
 
-/// The answer to a POST.
+/// The answer to a POST: what clients of this API know; a GET shows the rest.
 #[derive(Serialize, ToSchema)]
 pub struct CreatedConnection {
-    integration: OneConnection,
+    integration: MadeConnection,
+}
+
+/// See [`CreatedConnection`].
+#[derive(Serialize, ToSchema)]
+pub struct MadeConnection {
+    integration_connection: ConnectionMembers,
 }
 
 /// One connection.
@@ -168,19 +181,22 @@ impl From<Connection> for ConnectionAnswer {
         let (client_secret, access_token) = (secret("client_secret"), secret("access_token"));
         let (refresh_token, user_password) = (secret("refresh_token"), secret("user_password"));
         let profile = connection.profile;
-        Self {
+        let members = ConnectionMembers {
             status,
-            status_detail: connection.state.detail.filter(|_| connection.enabled),
             uuid: connection.id.uuid(),
             integration_partner: connection.provider.as_str(),
             remote_instance_id: profile.remote_instance_id,
-            remote_instance_code: profile.remote_instance_code,
             remote_instance_name: profile.remote_instance_name,
-            remote_instance_display: profile.remote_instance_display,
             client_id: profile.client_id,
             client_secret,
             access_token,
             refresh_token,
+        };
+        Self {
+            members,
+            status_detail: connection.state.detail.filter(|_| connection.enabled),
+            remote_instance_code: profile.remote_instance_code,
+            remote_instance_display: profile.remote_instance_display,
             token_type: profile.token_type,
             expires_in: profile.expires_in,
             account_server: profile.account_server,
@@ -210,7 +226,9 @@ impl From<Connection> for OneConnection {
 impl From<Connection> for CreatedConnection {
     fn from(connection: Connection) -> Self {
         Self {
-            integration: connection.into(),
+            integration: MadeConnection {
+                integration_connection: ConnectionAnswer::from(connection).members,
+            },
         }
     }
 }

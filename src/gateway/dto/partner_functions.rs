@@ -33,10 +33,9 @@ pub struct PartnerFunctionMembers {
     post_run_script_id: Option<Uuid>,
 }
 
-/// A partner function.
+/// What every answer about a partner function begins with, and all that a POST is answered.
 #[derive(Clone, Serialize, ToSchema)]
-#[schema(as = PartnerFunction)]
-pub struct PartnerFunctionAnswer {
+pub struct PartnerFunctionMembersShown {
     uuid: Uuid,
     name: String,
     description: Option<String>,
@@ -56,6 +55,14 @@ pub struct PartnerFunctionAnswer {
     #[schema(value_type = String, format = DateTime)]
     updated: Timestamp,
     object_mapping: Option<String>,
+}
+
+/// A partner function.
+#[derive(Clone, Serialize, ToSchema)]
+#[schema(as = PartnerFunction)]
+pub struct PartnerFunctionAnswer {
+    #[serde(flatten)]
+    members: PartnerFunctionMembersShown,
     version: i64,
 }
 
@@ -79,6 +86,15 @@ impl PartnerFunctionAnswer {
         "object_mapping",
         "version",
     ];
+}
+
+/// The answer to a POST: what clients of this API know; a GET shows the rest.
+#[derive(Serialize, ToSchema)]
+pub struct CreatedPartnerFunction {
+    partner_function: PartnerFunctionMembersShown,
+    /// What is acceptable and will not work as it is.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<String>,
 }
 
 /// One partner function.
@@ -112,7 +128,7 @@ impl From<PartnerFunctionShown> for PartnerFunctionAnswer {
     fn from(shown: PartnerFunctionShown) -> Self {
         let row = shown.row;
         let definition = row.definition;
-        Self {
+        let members = PartnerFunctionMembersShown {
             uuid: row.id.uuid(),
             name: definition.name,
             description: definition.description,
@@ -128,6 +144,9 @@ impl From<PartnerFunctionShown> for PartnerFunctionAnswer {
             created: row.created_at,
             updated: row.updated_at,
             object_mapping: definition.object_mapping,
+        };
+        Self {
+            members,
             version: row.version,
         }
     }
@@ -138,6 +157,15 @@ impl From<PartnerFunctionShown> for OnePartnerFunction {
         Self {
             warnings: std::mem::take(&mut shown.warnings),
             partner_function: shown.into(),
+        }
+    }
+}
+
+impl From<PartnerFunctionShown> for CreatedPartnerFunction {
+    fn from(mut shown: PartnerFunctionShown) -> Self {
+        Self {
+            warnings: std::mem::take(&mut shown.warnings),
+            partner_function: PartnerFunctionAnswer::from(shown).members,
         }
     }
 }
