@@ -3,7 +3,12 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use orrery::{actors::connection::Refused, domain::connection::Health, http::Error};
+use orrery::{
+    actors::connection::Refused,
+    domain::connection::Health,
+    http::{Error, TokenVault},
+    store::StoreVault,
+};
 use serde_json::json;
 
 use super::{Stage, provider::Manner};
@@ -138,10 +143,15 @@ async fn a_token_in_use_is_renewed_ahead_of_its_end_and_an_unused_one_is_not() {
     })
     .await;
     stage.advance(29 * 60);
-    eventually("the token is renewed", || async {
-        stage.provider.token_requests() == 2
+    let services = stage.scene.engine.services();
+    let vault = StoreVault::new(services.store.clone(), services.sealer.clone());
+    eventually("the token is renewed, and stored", || async {
+        let stored = vault.load(stage.scene.tenant.uuid(), stage.connection.uuid());
+        let token = stored.await.unwrap().token;
+        token.is_some_and(|token| token.access_token.expose() == "access-2")
     })
     .await;
+    assert_eq!(stage.provider.token_requests(), 2);
     // Nobody used that one.
     stage.advance(3_600);
     assert_eq!(stage.phase().await, "active");
