@@ -102,14 +102,14 @@ fn first_contact(number: u32, updated: Timestamp) -> Contact {
     } else {
         format!("A{number:05}")
     };
-    let email = if number % 3 == 0 {
+    let email = if number.is_multiple_of(3) {
         String::new()
     } else {
         format!("books{number}@example.com")
     };
     let members = json!({
         "ContactID": contact_id(number), "Name": format!("Supplier {number}"), "AccountNumber": account, "EmailAddress": email,
-        "ContactStatus": "ACTIVE", "IsSupplier": true, "IsCustomer": number % 5 == 0,
+        "ContactStatus": "ACTIVE", "IsSupplier": true, "IsCustomer": number.is_multiple_of(5),
         "Addresses": [{"AddressType": "STREET", "City": "Oslo", "Country": "NO"}],
     });
     Contact {

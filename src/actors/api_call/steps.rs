@@ -342,7 +342,7 @@ fn headers(call: &PreparedCall, body: Option<&[u8]>, is_json: bool) -> (Headers,
         .iter()
         .any(|header| header.name.eq_ignore_ascii_case("content-type"));
     if let (Some(body), false) = (body, typed) {
-        // A string that is JSON is meant as JSON: the seed's own example returns JSON.stringify(...).
+        // A string that is JSON is meant as JSON: the documented example returns JSON.stringify(...).
         let json = is_json || matches!(body.trim_ascii_start().first(), Some(b'{' | b'['));
         let kind = if json {
             "application/json"

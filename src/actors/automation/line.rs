@@ -154,8 +154,7 @@ fn of_trouble(trouble: Trouble) -> Again {
         TroubleKind::Passing => Again::Soon(retry_after_ms, message),
         TroubleKind::Record => Again::No(Missed::Record(message)),
         TroubleKind::Stale => Again::No(Missed::Stale(message)),
-        TroubleKind::Account => Again::No(Halt::failed(message).into()),
-        TroubleKind::Unusable => Again::No(Halt::not_found(message).into()),
+        TroubleKind::Account | TroubleKind::Unusable => Again::No(Halt::failed(message).into()),
     }
 }
 

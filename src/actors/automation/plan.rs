@@ -186,7 +186,7 @@ impl Scripts<'_> {
         let Some(name) = &function.object_mapping else {
             return Ok(Mapped::AsItIs);
         };
-        // A name without a mapping changes nothing: the seed's own examples name some that nobody made.
+        // A name without a mapping changes nothing: clients name some that nobody made.
         let Some(row) = self
             .services
             .store

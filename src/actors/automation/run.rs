@@ -230,7 +230,6 @@ fn opened(new: NewRun) -> AutomationRun {
     }
 }
 
-#[expect(clippy::panic, reason = "what it is for: tests of the supervision")]
 async fn work(job: &RunJob, loaded: &LoadedAutomation, kept: &mut AutomationRun) -> std::result::Result<(), Halt> {
     let services = &job.services;
     if services.is_draining() {

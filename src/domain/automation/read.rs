@@ -1,4 +1,4 @@
-//! Reading an automation from a request: the seed's envelope or its members alone, whole or as a change.
+//! Reading an automation from a request: the documented envelope or its members alone, whole or as a change.
 
 use serde_json::Value;
 

@@ -1,4 +1,4 @@
-//! Reading a connection from a request: the flat body of the seed, its members under the names of requests or of answers.
+//! Reading a connection from a request: the documented flat body, its members under the names of requests or of answers.
 
 use serde_json::Value;
 use url::Url;

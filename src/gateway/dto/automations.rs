@@ -1,4 +1,4 @@
-//! Bodies and answers of automations and their runs. Members of automations are snake_case, and all values that the seed has are
+//! Bodies and answers of automations and their runs. Members of automations are snake_case, and all values that its clients know are
 //! texts, also booleans and numbers; a member that has no value is null.
 
 use jiff::Timestamp;
