@@ -264,7 +264,8 @@ async fn changes_come_into_the_inboxes_of_those_who_listen_and_become_one() {
             .await;
         let mut woken = done.news.woken.clone();
         let mut expected = vec![out, inward];
-        (woken.sort(), expected.sort());
+        woken.sort();
+        expected.sort();
         assert_eq!(woken, expected, "what came from a connection is not sent back there");
         assert!(scene.inbox(back).await.is_empty());
         scene

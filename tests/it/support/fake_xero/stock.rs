@@ -119,10 +119,10 @@ impl Stock {
         }
         members.insert(self.endpoint.id.to_owned(), id.clone().into());
         members.insert("UpdatedDateUTC".to_owned(), super::date(now).into());
-        if self.endpoint.name == "Contacts" {
-            if let Some(name) = members.get("Name").and_then(Value::as_str) {
-                self.names.insert(name.to_owned(), id.clone());
-            }
+        if self.endpoint.name == "Contacts"
+            && let Some(name) = members.get("Name").and_then(Value::as_str)
+        {
+            self.names.insert(name.to_owned(), id.clone());
         }
         let text = Value::Object(members).to_string().into_boxed_str();
         self.objects.insert(id.clone(), Stored { text, updated: now });
