@@ -2,6 +2,8 @@
 
 mod background;
 mod drain;
+mod exports;
+mod imports;
 mod shop;
 mod verdict;
 

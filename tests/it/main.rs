@@ -2,6 +2,7 @@
 #![cfg(test)]
 #![allow(missing_docs)]
 
+mod automations;
 mod background;
 mod background_run;
 mod call_apis;

@@ -156,11 +156,7 @@ async fn finish(
         run.errors.add(services.settings.automations.errors_kept_max, error);
     }
     let now = services.clock.now();
-    let failures = match outcome {
-        RunOutcome::Success | RunOutcome::Partial => 0,
-        RunOutcome::Cancelled | RunOutcome::Paused => loaded.state.failures,
-        RunOutcome::Failed | RunOutcome::ScriptError | RunOutcome::NotFound => loaded.state.failures.saturating_add(1),
-    };
+    let failures = failures(loaded.state.failures, outcome);
     let deactivate = detail.clone().filter(|_| outcome == RunOutcome::ScriptError);
     let next_due_at = match deactivate {
         Some(_) => None,
@@ -240,6 +236,15 @@ async fn chained(services: &Services, loaded: &LoadedAutomation) -> store::Resul
             "All records were taken, but the automation {named:?} that runs next does not exist. Create it, or name another."
         )),
     })
+}
+
+/// Failures in a row, this one too.
+fn failures(before: u32, outcome: RunOutcome) -> u32 {
+    match outcome {
+        RunOutcome::Success | RunOutcome::Partial => 0,
+        RunOutcome::Cancelled | RunOutcome::Paused => before,
+        RunOutcome::Failed | RunOutcome::ScriptError | RunOutcome::NotFound => before.saturating_add(1),
+    }
 }
 
 /// When it runs next: by its calendar, whatever the run took; an event-based one that failed tries again by itself.

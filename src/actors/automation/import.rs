@@ -10,10 +10,13 @@ use crate::{
         run::{Run, Step},
         shape::{SHAPED_AT_ONCE, Shaped, Which},
     },
-    domain::automation::run::RunCounts,
+    domain::automation::{AutomationType, run::RunCounts},
     providers::{ListQuery, PagePlace, RemotePage, RemoteRecord},
     store::records::{Incoming, PageCommit, PageStep},
 };
+
+/// Events that are read at once.
+const EVENTS_AT_ONCE: u64 = 500;
 
 /// Takes all pages that are left.
 pub(super) async fn import(run: &mut Run) -> Result<(), Halt> {
@@ -27,7 +30,25 @@ pub(super) async fn import(run: &mut Run) -> Result<(), Halt> {
         }
         store(run, page).await?;
     }
-    Ok(())
+    match run.plan.automation.automation_type {
+        AutomationType::TimerBased => Ok(()),
+        AutomationType::EventBased => acknowledge(run).await,
+    }
+}
+
+/// Ends what was in the inbox when the run began: this run was the answer to it.
+async fn acknowledge(run: &Run) -> Result<(), Halt> {
+    let (tenant, automation) = (run.plan.tenant_id, run.plan.automation_id);
+    let store = &run.services.store;
+    let mut after = None;
+    loop {
+        let events = store.events_of(tenant, automation, after, EVENTS_AT_ONCE).await?;
+        let Some(last) = events.last() else { return Ok(()) };
+        after = Some(last.key.clone());
+        let earlier = events.into_iter().filter(|event| event.at <= run.row.started_at);
+        let done = earlier.map(|event| (event.key, event.record_version)).collect();
+        store.events_done(tenant, automation, done).await?;
+    }
 }
 
 async fn fetch(run: &Run) -> Result<RemotePage, Halt> {

@@ -34,7 +34,8 @@ impl Automations<'_> {
         let ended = async {
             loop {
                 let found = self.begun(caller, id, run).await?;
-                if found.finished_at.is_some() || found.resume_at.is_some() {
+                // One that waits says for what.
+                if found.finished_at.is_some() || found.detail.is_some() {
                     return Ok(found);
                 }
                 // Any event about it is worth a look; so is having missed some.
