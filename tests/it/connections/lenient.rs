@@ -39,7 +39,9 @@ async fn booleans_and_numbers_are_taken_as_json_and_as_text_in_any_case() {
         details["direction"] = json!("import");
         details["automation_type"] = json!("TIMERBASED");
         let made = test.api.post(&path, &body).await.expect(201);
-        let shown = &made.json["integration_automation"];
+        let id = uuid(&made.json["integration_automation"]);
+        let got = test.api.get(&format!("{path}/{id}")).await.expect(200);
+        let shown = &got.json["integration_automation"];
         for member in [
             "description_enabled",
             "do_not_over_write_latest_data",
@@ -58,8 +60,10 @@ async fn booleans_and_numbers_are_taken_as_json_and_as_text_in_any_case() {
     bare["name"] = json!("bare");
     bare["do_not_over_write_latest_data"] = json!("FALSE");
     let made = test.api.post(&path, &bare).await.expect(201);
+    let id = uuid(&made.json["integration_automation"]);
+    let got = test.api.get(&format!("{path}/{id}")).await.expect(200);
     assert_eq!(
-        made.json["integration_automation"]["do_not_over_write_latest_data"],
+        got.json["integration_automation"]["do_not_over_write_latest_data"],
         "false"
     );
     bare["name"] = json!("wrong");
@@ -79,7 +83,10 @@ async fn a_connection_comes_in_either_form_and_state_switches_it_off() {
     body["expires_in"] = json!(3600);
     body["company_file"] = json!("");
     let made = test.api.post("/api/v3/integration", &body).await.expect(201);
-    let shown = &made.json["integration"]["integration_connection"];
+    let made = uuid(&made.json["integration"]["integration_connection"]);
+    let path = format!("/integration/{made}");
+    let got = test.api.get(&path).await.expect(200);
+    let shown = &got.json["integration_connection"];
     assert_eq!(
         (&shown["status"], &shown["integration_partner"]),
         (&json!("INACTIVE"), &json!("QUICKBOOKS"))
@@ -89,7 +96,6 @@ async fn a_connection_comes_in_either_form_and_state_switches_it_off() {
         (&json!(true), &Value::Null)
     );
     assert_eq!(shown["supporting_fields"], r#"{"region":"US"}"#);
-    let path = format!("/integration/{}", uuid(shown));
     let enabled = test
         .api
         .patch(&path, &json!({ "state": "development" }))
