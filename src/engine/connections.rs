@@ -14,7 +14,7 @@ use crate::{
     domain::{
         connection::{
             ProviderKind,
-            read::{self, SecretChange, SecretTexts},
+            read::{self, SecretChange, SecretChanges, SecretTexts},
         },
         ids::{AutomationId, ConnectionId},
         rights::Right,
@@ -31,6 +31,7 @@ use crate::{
 };
 
 mod check;
+mod kept;
 
 pub use crate::store::connections::Connection;
 pub use check::CheckedConnection;
@@ -177,19 +178,22 @@ impl Connections<'_> {
         }
         let change = read::patch(before.provider, &before.profile, body).map_err(body_refused)?;
         let known = open_secrets(self.engine.sealer(), caller.tenant_id, id, &before.secrets)?;
-        let account = Account {
+        let known = Account {
             tenant_id: caller.tenant_id,
             id,
-            version: before.version + 1,
+            version: before.version,
             provider: before.provider,
-            profile: change.profile,
-            secrets: Secrets {
-                client_secret: changed(known.client_secret, &change.secrets.client_secret),
-                access_token: changed(known.access_token, &change.secrets.access_token),
-                refresh_token: changed(known.refresh_token, &change.secrets.refresh_token),
-                user_password: changed(known.user_password, &change.secrets.user_password),
-            },
+            profile: before.profile.clone(),
+            secrets: known,
         };
+        let mut account = Account {
+            version: before.version + 1,
+            profile: change.profile,
+            secrets: changed_secrets(known.secrets.clone(), &change.secrets),
+            ..known.clone()
+        };
+        kept::drop_old_token(&known, &mut account, &change.secrets);
+        kept::check_servers(&known, &account, &change.secrets).map_err(Error::invalid)?;
         self.check_account(&account)?;
         let after = Connection {
             profile: account.profile.clone(),
@@ -262,6 +266,15 @@ fn secrets_of(texts: &SecretTexts) -> Secrets {
         access_token: secret(&texts.access_token),
         refresh_token: secret(&texts.refresh_token),
         user_password: secret(&texts.user_password),
+    }
+}
+
+fn changed_secrets(known: Secrets, change: &SecretChanges) -> Secrets {
+    Secrets {
+        client_secret: changed(known.client_secret, &change.client_secret),
+        access_token: changed(known.access_token, &change.access_token),
+        refresh_token: changed(known.refresh_token, &change.refresh_token),
+        user_password: changed(known.user_password, &change.user_password),
     }
 }
 

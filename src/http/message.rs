@@ -7,6 +7,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::auth::ClientCredentials;
+use super::secret::Secret;
 
 /// What stands in a sample where a secret was.
 pub const REDACTED: &str = "[redacted]";
@@ -158,11 +159,27 @@ impl Response {
 #[derive(Debug, Clone)]
 pub struct SentRequest {
     request: Arc<Request>,
+    /// The tokens with which it was sent, one after the other.
+    tokens: Arc<[Secret]>,
 }
 
 impl SentRequest {
     pub(crate) fn new(request: Arc<Request>) -> SentRequest {
-        SentRequest { request }
+        SentRequest {
+            request,
+            tokens: Arc::default(),
+        }
+    }
+
+    pub(super) fn with_tokens(self, tokens: Vec<Secret>) -> SentRequest {
+        SentRequest {
+            tokens: tokens.into(),
+            ..self
+        }
+    }
+
+    pub(super) fn tokens(&self) -> &[Secret] {
+        &self.tokens
     }
 
     pub(super) fn request(&self) -> &Arc<Request> {
@@ -228,6 +245,6 @@ pub struct RequestSample {
 }
 
 /// True for headers that carry credentials by their name.
-pub(crate) fn is_secret_header(name: &str) -> bool {
+pub fn is_secret_header(name: &str) -> bool {
     SECRET_HEADERS.iter().any(|secret| name.eq_ignore_ascii_case(secret))
 }

@@ -39,7 +39,7 @@ pub use egress::EgressPolicy;
 pub use error::{Error, RETRY_AFTER_MS_MAX, Refusal, RetryClass, Step, classify_status};
 pub use headers::{check_name as check_header_name, check_value as check_header_value};
 pub use jwt::check_key as check_private_key;
-pub use message::{Method, REDACTED, Request, RequestSample, Response, SentRequest};
+pub use message::{Method, REDACTED, Request, RequestSample, Response, SentRequest, is_secret_header};
 pub use outbound::{Check, Outbound};
 pub use redact::{redacted, redacted_headers};
 pub use secret::Secret;

@@ -1,6 +1,6 @@
 //! The door: `Outbound` holds what the requests of one engine share and puts the steps of a request in order.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -104,6 +104,7 @@ impl Outbound {
             request: sent.request(),
             started,
             timeout: Duration::from_millis(timeout_ms),
+            tokens: RefCell::default(),
         };
         let stage = Cell::new(Stage::Budget);
         // Boxed: the state of a request is large, and actors hold this future.
@@ -112,6 +113,8 @@ impl Outbound {
             Ok(result) => result,
             Err(_) => Err(too_slow(timeout_ms, stage.get())),
         };
+        let tokens = sending.tokens.take();
+        let sent = sent.with_tokens(tokens);
         match result {
             Ok((answer, url)) => Ok(Response {
                 status: answer.status,
@@ -246,6 +249,8 @@ struct Sending<'a> {
     request: &'a Arc<Request>,
     started: Duration,
     timeout: Duration,
+    /// Those that were used.
+    tokens: RefCell<Vec<Secret>>,
 }
 
 impl Sending<'_> {
@@ -270,7 +275,10 @@ impl Sending<'_> {
         let _permit = self.shared.permit(client, self.started, self.timeout).await?;
         match client.filter(|client| client.auth.needs_token()) {
             Some(client) => {
-                let send = async |token: &Token| follow(self.shared, &plan, Some(&token.secret), stage).await;
+                let send = async |token: &Token| {
+                    self.tokens.borrow_mut().push(token.secret.clone());
+                    follow(self.shared, &plan, Some(&token.secret), stage).await
+                };
                 with_token(self.shared, client, stage, true, |answer| answer.0.status, send).await
             }
             None => follow(self.shared, &plan, None, stage).await,

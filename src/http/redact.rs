@@ -5,19 +5,21 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use super::{
     auth::Auth,
     message::{REDACTED, SentRequest},
+    secret::Secret,
 };
 
 /// Shorter secrets are not looked for: they would blacken half of the text.
 const SECRET_BYTES_MIN: usize = 6;
 
 impl SentRequest {
-    /// The secrets of this request in the forms in which they are sent. A token that was fetched for it is not among them.
+    /// The secrets of this request in the forms in which they are sent, the tokens that were fetched for it among them.
     pub fn known_secrets(&self) -> Vec<String> {
         let request = self.request();
         let mut secrets: Vec<String> = request.secret_headers.iter().map(|(_, value)| value.clone()).collect();
         if let Some(client) = &request.client {
             secrets.extend(secrets_of(&client.auth));
         }
+        secrets.extend(self.tokens().iter().flat_map(forms_of));
         secrets.retain(|secret| secret.len() >= SECRET_BYTES_MIN);
         secrets
     }
@@ -27,18 +29,23 @@ impl SentRequest {
 pub(super) fn secrets_of(auth: &Auth) -> Vec<String> {
     let mut secrets = Vec::new();
     for (_, secret) in auth.secrets() {
-        let text = secret.expose();
-        let encoded: String = url::form_urlencoded::byte_serialize(text.as_bytes()).collect();
-        if encoded != text {
-            secrets.push(encoded);
-        }
-        secrets.push(text.to_owned());
+        secrets.extend(forms_of(secret));
     }
     if let Auth::Basic { username, password } = auth {
         secrets.push(STANDARD.encode(format!("{username}:{}", password.expose())));
     }
     secrets.retain(|secret| secret.len() >= SECRET_BYTES_MIN);
     secrets
+}
+
+fn forms_of(secret: &Secret) -> Vec<String> {
+    let text = secret.expose();
+    let encoded: String = url::form_urlencoded::byte_serialize(text.as_bytes()).collect();
+    let mut forms = vec![text.to_owned()];
+    if encoded != text {
+        forms.insert(0, encoded);
+    }
+    forms
 }
 
 /// The text with every secret replaced.

@@ -387,6 +387,7 @@ impl Refresh {
         let Some(request) = token_request::build(auth, refresh_token, self.shared.clock.now())? else {
             return Err(Error::new(Step::Token, format!("kind {} has no token", auth.kind())));
         };
+        let sent = token_request::sent_secrets(&request);
         let plan = Plan {
             method: request.method,
             url: parse_url(&request.url)?,
@@ -409,7 +410,7 @@ impl Refresh {
                 ));
             }
         };
-        token_request::read(auth, &answer, self.shared.clock.now())
+        token_request::read(auth, &answer, &sent, self.shared.clock.now())
     }
 
     fn token(&self, secret: Secret, expires_at: Option<Timestamp>) -> Arc<Token> {

@@ -91,11 +91,13 @@ fn with_secret(auth: &Auth, refresh_token: Option<&Secret>) -> Option<Request> {
 }
 
 /// Reads the answer of a token endpoint.
-pub(super) fn read(auth: &Auth, answer: &Answer, now: Timestamp) -> Result<Grant, Error> {
+///
+/// `sent` are the secrets of the request, see [`sent_secrets`]: messages do not repeat them.
+pub(super) fn read(auth: &Auth, answer: &Answer, sent: &[Secret], now: Timestamp) -> Result<Grant, Error> {
     let body = serde_json::from_slice::<Value>(&answer.body);
     if let Some(refusal) = classify_status(answer.status, &answer.headers, now) {
         return Err(refused(
-            auth,
+            (auth, sent),
             answer.status,
             body.as_ref().ok(),
             refusal.retry,
@@ -105,7 +107,8 @@ pub(super) fn read(auth: &Auth, answer: &Answer, now: Timestamp) -> Result<Grant
     let body = body.map_err(|_| failed("the token endpoint answered with something that is not JSON".to_owned()))?;
     // Some issuers answer 200 with an error in it.
     if body.get("error").is_some_and(Value::is_string) && body.get("access_token").is_none() {
-        return Err(refused(auth, answer.status, Some(&body), RetryClass::ClientError, None));
+        let client_error = RetryClass::ClientError;
+        return Err(refused((auth, sent), answer.status, Some(&body), client_error, None));
     }
     let (token_path, expires_path) = match auth {
         Auth::Login {
@@ -168,11 +171,27 @@ fn client_header(oauth: &OauthClient) -> Secret {
     )
 }
 
-fn refused(auth: &Auth, status: u16, body: Option<&Value>, retry: RetryClass, retry_after_ms: Option<u64>) -> Error {
+/// The secrets of a form that [`build`] made: the refresh token may be another than that of the definition, and an assertion is made
+/// for each request.
+pub(super) fn sent_secrets(request: &Request) -> Vec<Secret> {
+    let body = request.body.as_deref().unwrap_or_default();
+    form_urlencoded::parse(body)
+        .filter(|(name, _)| matches!(name.as_ref(), "refresh_token" | "client_assertion"))
+        .map(|(_, value)| Secret::new(value))
+        .collect()
+}
+
+fn refused(
+    (auth, sent): (&Auth, &[Secret]),
+    status: u16,
+    body: Option<&Value>,
+    retry: RetryClass,
+    retry_after_ms: Option<u64>,
+) -> Error {
     let member = |name| body.and_then(|body| body.get(name)).and_then(Value::as_str);
     let code = member("error").unwrap_or_default();
     let words = [code, member("error_description").unwrap_or_default()].join(" ");
-    let words = shown(auth, words.trim());
+    let words = shown(auth, sent, words.trim());
     let colon = if words.is_empty() { "" } else { ": " };
     let login_refused = matches!(auth, Auth::Login { .. }) && status == 401;
     let mut error = failed(format!("the token endpoint answered {status}{colon}{words}")).retry(retry, retry_after_ms);
@@ -185,8 +204,9 @@ fn refused(auth: &Auth, status: u16, body: Option<&Value>, retry: RetryClass, re
 }
 
 /// An issuer's words, cut, in case it repeats what it was sent without that.
-fn shown(auth: &Auth, words: &str) -> String {
-    let clean = auth.secrets().into_iter().fold(words.to_owned(), |text, (_, secret)| {
+fn shown(auth: &Auth, sent: &[Secret], words: &str) -> String {
+    let known = auth.secrets().into_iter().map(|(_, secret)| secret);
+    let clean = known.chain(sent).fold(words.to_owned(), |text, secret| {
         if secret.is_empty() {
             text
         } else {
@@ -258,14 +278,14 @@ mod tests {
         let client = auth("oauth2ClientCredentials", json!({}));
         for expires_in in [json!(60), json!("60"), json!(60.0)] {
             let body = json!({"access_token":"t","expires_in":expires_in,"refresh_token":"r"});
-            let grant = read(&client, &answer(200, body), now()).unwrap();
+            let grant = read(&client, &answer(200, body), &[], now()).unwrap();
             assert_eq!(grant.expires_at, Some("2026-01-01T00:01:00Z".parse().unwrap()));
             assert_eq!(
                 (grant.access_token, grant.refresh_token),
                 ("t".into(), Some("r".into()))
             );
         }
-        let without = read(&client, &answer(200, json!({"access_token":"t"})), now()).unwrap();
+        let without = read(&client, &answer(200, json!({"access_token":"t"})), &[], now()).unwrap();
         assert_eq!(without.expires_at, None);
         for broken in [
             json!({}),
@@ -274,7 +294,7 @@ mod tests {
             json!([]),
         ] {
             assert_eq!(
-                read(&client, &answer(200, broken), now()).unwrap_err().step,
+                read(&client, &answer(200, broken), &[], now()).unwrap_err().step,
                 Step::Token
             );
         }
@@ -283,7 +303,7 @@ mod tests {
     #[test]
     fn refusals() {
         let client = auth("oauth2ClientCredentials", json!({}));
-        let refuse = |status, body| read(&client, &answer(status, body), now()).unwrap_err();
+        let refuse = |status, body| read(&client, &answer(status, body), &[], now()).unwrap_err();
         let error = refuse(400, json!({"error":"invalid_grant","error_description":"bad p+w&x\n"}));
         assert!(error.needs_reauthorisation && error.retry == RetryClass::Never);
         assert!(
@@ -299,6 +319,18 @@ mod tests {
         assert_eq!(refuse(503, json!("")).retry, RetryClass::Throttled);
         assert_eq!(refuse(500, json!("")).retry, RetryClass::ServerError);
         assert!(refuse(200, json!({"error":"invalid_grant"})).needs_reauthorisation);
+    }
+
+    #[test]
+    fn what_was_really_sent_is_not_repeated() {
+        let auth = auth("oauth2RefreshToken", json!({"refreshToken":"seed-of-old"}));
+        let request = build(&auth, Some(&"rotated+1".into()), now()).unwrap().unwrap();
+        let sent = sent_secrets(&request);
+        let said = json!({"error":"invalid_grant","error_description":"rotated+1 after seed-of-old"});
+        let error = read(&auth, &answer(400, said), &sent, now()).unwrap_err();
+        let words = "the token endpoint answered 400: invalid_grant [redacted] after [redacted]; \
+                     the credentials must be entered again";
+        assert_eq!(error.message, words);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use url::form_urlencoded;
 use super::{Account, Object, Trouble, TroubleKind};
 use crate::domain::validate::FieldError;
 use crate::http::{
-    Auth, CredentialsIn, Limits, Method, OauthClient, REDACTED, Request, Response, Secret, classify_status,
+    Auth, CredentialsIn, Limits, Method, OauthClient, REDACTED, Request, Response, Secret, classify_status, redacted,
 };
 
 /// Longest part of a provider's own words in a message, characters.
@@ -86,10 +86,16 @@ pub fn query<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> String 
 }
 
 /// One segment of a path, encoded.
-#[must_use]
-pub fn segment(text: &str) -> String {
+///
+/// # Errors
+/// [`TroubleKind::Record`] for `.` and `..`: servers and clients take them, encoded too, for another path.
+pub fn segment(text: &str) -> Result<String, Trouble> {
     use std::fmt::Write;
-    text.bytes().fold(String::with_capacity(text.len()), |mut path, byte| {
+    if matches!(text, "." | "..") {
+        let message = format!("{text:?} cannot stand in an address: it would lead to another one");
+        return Err(Trouble::new(TroubleKind::Record, message));
+    }
+    Ok(text.bytes().fold(String::with_capacity(text.len()), |mut path, byte| {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
             path.push(char::from(byte));
         } else {
@@ -97,7 +103,7 @@ pub fn segment(text: &str) -> String {
             let _ = write!(path, "%{byte:02X}");
         }
         path
-    })
+    }))
 }
 
 /// A request for JSON.
@@ -289,7 +295,7 @@ pub fn trouble(provider: &str, account: &Account, answer: &Response, words: &str
         400..=499 => refused,
         _ => TroubleKind::Unusable,
     };
-    let words = clean(account, words);
+    let words = clean(account, answer, words);
     let colon = if words.is_empty() { "" } else { ": " };
     Trouble {
         kind,
@@ -314,9 +320,10 @@ pub fn retry_after_ms(answer: &Response) -> Option<u64> {
     classify_status(answer.status, &answer.headers, now)?.retry_after_ms
 }
 
-/// A provider's words without control characters and without this account's secrets, cut.
+/// A provider's words without control characters and without the secrets of this account and of the request, cut.
 #[must_use]
-pub fn clean(account: &Account, words: &str) -> String {
+pub fn clean(account: &Account, answer: &Response, words: &str) -> String {
+    let words = redacted(words.to_owned(), &answer.sent.known_secrets());
     let secrets = &account.secrets;
     let all = [
         &secrets.client_secret,
@@ -324,7 +331,7 @@ pub fn clean(account: &Account, words: &str) -> String {
         &secrets.refresh_token,
         &secrets.user_password,
     ];
-    let words = all.into_iter().flatten().fold(words.to_owned(), |words, secret| {
+    let words = all.into_iter().flatten().fold(words, |words, secret| {
         if secret.expose().len() < SECRET_CHARACTERS_MIN {
             return words;
         }

@@ -95,7 +95,11 @@ fn addresses() {
     ] {
         assert_eq!(address(replaced, own, "/v1/x"), expected, "{replaced:?}");
     }
-    assert_eq!(segment("a/b c-ä"), "a%2Fb%20c-%C3%A4");
+    assert_eq!(segment("a/b c-ä").unwrap(), "a%2Fb%20c-%C3%A4");
+    assert_eq!(segment("..a").unwrap(), "..a");
+    for other in [".", ".."] {
+        assert_eq!(segment(other).unwrap_err().kind, TroubleKind::Record);
+    }
     assert_eq!(
         query([("where", "A==\"b\""), ("x", "1 2")]),
         "where=A%3D%3D%22b%22&x=1+2"
@@ -185,8 +189,9 @@ fn troubles_by_status_without_secrets() {
         assert_eq!(found.message, format!("Xero answered {status}: no"));
     }
     let words = "bad access-token\nand client-secret";
-    assert_eq!(clean(&account, words), "bad [redacted] and [redacted]");
-    assert_eq!(clean(&account, &"å".repeat(900)).chars().count(), WORDS_MAX);
+    let other = answer(400, &json!({}));
+    assert_eq!(clean(&account, &other, words), "bad [redacted] and [redacted]");
+    assert_eq!(clean(&account, &other, &"å".repeat(900)).chars().count(), WORDS_MAX);
 }
 
 #[test]

@@ -131,9 +131,9 @@ impl Provider for NetSuite {
             members.remove(own);
         }
         let (method, place) = match outgoing.remote {
-            Some(remote) => (Method::Patch, common::segment(&remote.id)),
+            Some(remote) => (Method::Patch, common::segment(&remote.id)?),
             // An upsert: sent twice, it makes one record.
-            None => (Method::Put, format!("eid:{}", common::segment(outgoing.key))),
+            None => (Method::Put, format!("eid:{}", common::segment(outgoing.key)?)),
         };
         let address = url(account, &format!("/record/v1/{}/{place}", object.name));
         Ok(common::send(method, address, &Value::Object(members)))

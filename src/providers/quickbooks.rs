@@ -40,7 +40,8 @@ impl Provider for QuickBooks {
 
     fn auth(&self, account: &Account) -> Result<Auth, Vec<FieldError>> {
         let mut errors = Vec::new();
-        if common::given(account.profile.remote_instance_id.as_deref()).is_none() {
+        let realm = common::given(account.profile.remote_instance_id.as_deref());
+        if realm.is_none_or(|realm| common::segment(realm).is_err()) {
             errors.push(FieldError::new(
                 "remote_instance_id",
                 "is needed: the realm id of the company",
@@ -130,7 +131,7 @@ impl Provider for QuickBooks {
     }
 
     fn fetch(&self, account: &Account, object: &Object, id: &str) -> Option<Request> {
-        let path = format!("/{}/{}", entity_path(object), common::segment(id));
+        let path = format!("/{}/{}", entity_path(object), common::segment(id).ok()?);
         Some(common::get(url(account, &path, &[])))
     }
 
@@ -177,7 +178,9 @@ impl Provider for QuickBooks {
 
 /// The realm as a segment of a path.
 fn realm(account: &Account) -> String {
-    common::segment(common::given(account.profile.remote_instance_id.as_deref()).unwrap_or_default())
+    let realm = common::given(account.profile.remote_instance_id.as_deref()).unwrap_or_default();
+    // `auth` refuses what is no segment.
+    common::segment(realm).unwrap_or_default()
 }
 
 fn token_url(account: &Account) -> String {

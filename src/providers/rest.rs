@@ -89,11 +89,11 @@ impl Provider for Rest {
             );
         };
         let path = match (&description.check_path, description.first()) {
-            (Some(path), _) => filled(account, path, "", ""),
+            (Some(path), _) => filled(account, path, "", "").unwrap_or_default(),
             (None, Some(object)) => {
                 let paging = object.paging.as_ref().unwrap_or(&Paging::NONE);
                 let pairs = paging.parameters(None).unwrap_or_default();
-                let path = filled(account, &object.list_path, &object.name, "");
+                let path = filled(account, &object.list_path, &object.name, "").unwrap_or_default();
                 with_query(path, object.query.iter().chain(&pairs))
             }
             (None, None) => String::new(),
@@ -128,9 +128,9 @@ impl Provider for Rest {
             pairs.push((name.clone(), text.clone()));
         }
         let url = match query.place {
-            Some(place) if paging.by_address() => place.0.clone(),
+            Some(place) if paging.by_address() => paging::stored_address(&description.base, place)?,
             _ => {
-                let path = filled(account, &object.list_path, &object.name, "");
+                let path = filled(account, &object.list_path, &object.name, "")?;
                 format!("{}{}", description.base, with_query(path, &pairs))
             }
         };
@@ -179,7 +179,7 @@ impl Provider for Rest {
     fn fetch(&self, account: &Account, object: &Object, id: &str) -> Option<Request> {
         let description = Description::of(account).ok()?;
         let object = description.known(object).ok().filter(|object| object.if_match)?;
-        let path = filled(account, &object.fetch_path, &object.name, id);
+        let path = filled(account, &object.fetch_path, &object.name, id).ok()?;
         let url = format!("{}{path}", description.base);
         Some(with_headers(account, &description, common::get(url)))
     }
@@ -203,7 +203,7 @@ impl Provider for Rest {
             None => (object.create.0, &object.create.1, ""),
             Some(remote) => (object.update.0, &object.update.1, remote.id.as_str()),
         };
-        let url = format!("{}{}", description.base, filled(account, path, &object.name, id));
+        let url = format!("{}{}", description.base, filled(account, path, &object.name, id)?);
         let mut request = with_headers(account, &description, common::send(method, url, &body));
         if let Some(header) = &object.idempotency_header {
             let key = outgoing.idempotency_key.to_owned();
@@ -270,16 +270,22 @@ fn text_at(value: &Value, path: Option<&str>) -> Option<String> {
 }
 
 /// A path with its places filled in, each as one segment.
-fn filled(account: &Account, path: &str, object: &str, id: &str) -> String {
+///
+/// # Errors
+/// As [`common::segment`].
+fn filled(account: &Account, path: &str, object: &str, id: &str) -> Result<String, Trouble> {
     let instance = account.profile.remote_instance_id.as_deref().unwrap_or_default();
     path.split('{')
         .enumerate()
-        .map(|(at, piece)| match piece.split_once('}').filter(|_| at > 0) {
-            Some(("object", rest)) => format!("{}{rest}", common::segment(object)),
-            Some(("id", rest)) => format!("{}{rest}", common::segment(id)),
-            Some(("account", rest)) => format!("{}{rest}", common::segment(instance)),
-            _ if at > 0 => format!("{{{piece}"),
-            _ => piece.to_owned(),
+        .map(|(at, piece)| {
+            let (text, rest) = match piece.split_once('}').filter(|_| at > 0) {
+                Some(("object", rest)) => (object, rest),
+                Some(("id", rest)) => (id, rest),
+                Some(("account", rest)) => (instance, rest),
+                _ if at > 0 => return Ok(format!("{{{piece}")),
+                _ => return Ok(piece.to_owned()),
+            };
+            Ok(format!("{}{rest}", common::segment(text)?))
         })
         .collect()
 }

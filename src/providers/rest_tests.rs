@@ -70,6 +70,32 @@ fn without_a_description_each_name_is_a_list() {
 }
 
 #[test]
+fn a_stored_place_of_another_kind_or_server_is_no_address() {
+    let account = rest(json!({"paging":"link"}));
+    assert_eq!(url(&account, Some("https://fake.example/things?at=2")), "/things?at=2");
+    let things = object(&account, "things");
+    for text in [
+        "2",
+        "//x.example/things",
+        "https://x.example/things",
+        "https://u@fake.example/",
+        "a:b",
+    ] {
+        let place = PagePlace(text.to_owned());
+        let query = ListQuery {
+            object: &things,
+            since: None,
+            place: Some(&place),
+        };
+        assert_eq!(
+            Rest.list(&account, query).err().unwrap().kind,
+            TroubleKind::Unusable,
+            "{text}"
+        );
+    }
+}
+
+#[test]
 fn what_is_unknown_or_wrong_is_refused_with_its_path() {
     for (description, field, message) in [
         (
@@ -103,6 +129,16 @@ fn what_is_unknown_or_wrong_is_refused_with_its_path() {
             "{since}",
         ),
         (json!({"list_path":"things"}), "supporting_fields.list_path", "slash"),
+        (
+            json!({"check_path":"@x.example"}),
+            "supporting_fields.check_path",
+            "slash",
+        ),
+        (
+            json!({"headers":{"X-Auth-Token":"t"}}),
+            "supporting_fields.headers.X-Auth-Token",
+            "secret members",
+        ),
         (
             json!({"objects":{"a":{"create":{"path":"x"}}}}),
             "supporting_fields.objects.a.create.path",

@@ -205,7 +205,7 @@ impl Provider for Xero {
                 members.insert(data.id.clone(), Value::String(remote.id.clone()));
                 if data.change != Change::Inside {
                     members.remove(&data.id);
-                    url = format!("{url}/{}", common::segment(&remote.id));
+                    url = format!("{url}/{}", common::segment(&remote.id)?);
                 }
                 Method::Post
             }
@@ -238,7 +238,7 @@ impl Provider for Xero {
             || element.get("HasValidationErrors").and_then(Value::as_bool) == Some(true);
         if refused {
             let words = common::messages(element.get("ValidationErrors"), "Message");
-            let words = common::clean(account, &words);
+            let words = common::clean(account, answer, &words);
             return Err(Trouble::new(
                 TroubleKind::Record,
                 format!("Xero refuses this record of {}: {words}", outgoing.object.name),

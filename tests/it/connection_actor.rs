@@ -87,7 +87,8 @@ impl Stage {
     }
 
     async fn send(&self) -> Result<Response, Refused> {
-        self.gate().await.send(self.request()).await
+        let gate = self.gate().await;
+        gate.send(gate.account().version, self.request()).await
     }
 
     fn request(&self) -> Request {

@@ -123,7 +123,7 @@ impl Line {
     ) -> Result<T, Again> {
         let (provider, account) = (self.provider(), self.account());
         let request = make(provider, &account).map_err(of_trouble)?;
-        let answer = self.gate.send(request).await.map_err(of_refusal)?;
+        let answer = self.gate.send(account.version, request).await.map_err(of_refusal)?;
         read(provider, &account, &answer).map_err(of_trouble)
     }
 

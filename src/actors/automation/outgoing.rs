@@ -12,7 +12,7 @@ use crate::{
         shape::{Shaped, Which},
     },
     domain::automation::run::RunCounts,
-    providers::{Outgoing, RemoteRef, Written},
+    providers::{Outgoing, RemoteRef, Trouble, TroubleKind, Written},
     store::records::{ExportCandidate, Exported, Pending, PendingExport},
 };
 
@@ -160,12 +160,11 @@ async fn refreshed(run: &mut Run, parcel: &mut Parcel, message: String) -> Resul
         return Ok(Err(Missed::Record(message)));
     };
     let (object, id) = (&run.plan.object, &remote.id);
-    let (provider, account) = (run.line.provider(), run.line.account());
-    let Some(request) = provider.fetch(&account, object, id) else {
-        return Ok(Err(Missed::Record(message)));
-    };
     let fetched = run.line.ask(
-        |_, _| Ok(request.clone()),
+        |provider, account| {
+            let cannot = || Trouble::new(TroubleKind::Record, message.as_str());
+            provider.fetch(account, object, id).ok_or_else(cannot)
+        },
         |provider, account, answer| provider.read_fetched(account, object, answer),
     );
     let version = match fetched.await {

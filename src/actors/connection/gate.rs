@@ -54,21 +54,22 @@ impl Gate {
     }
 
     /// Waits for a place, sends with the connection's credentials, and lets the connection know how it went. Every status is an
-    /// answer. Must run on a thread of an actix runtime.
+    /// answer. `version` is that of the account from which the request was built: credentials of another one do not go with it.
+    /// Must run on a thread of an actix runtime.
     ///
     /// # Errors
-    /// [`Refused`].
-    pub async fn send(&self, request: Request) -> Result<Response, Refused> {
-        self.pass(request, false).await
+    /// [`Refused`]; `Unavailable` where the connection was changed meanwhile: build the request anew.
+    pub async fn send(&self, version: i64, request: Request) -> Result<Response, Refused> {
+        self.pass(version, request, false).await
     }
 
     /// As [`Gate::send`], for a person who wants to see whether the connection works now: credentials that were refused are
     /// tried again, and nothing is held back. A success makes the connection active.
     ///
     /// # Errors
-    /// [`Refused`].
-    pub async fn send_by_hand(&self, request: Request) -> Result<Response, Refused> {
-        self.pass(request, true).await
+    /// As [`Gate::send`].
+    pub async fn send_by_hand(&self, version: i64, request: Request) -> Result<Response, Refused> {
+        self.pass(version, request, true).await
     }
 
     /// The connection, as its actor read it last.
@@ -83,8 +84,14 @@ impl Gate {
         self.post.prepared().provider
     }
 
-    async fn pass(&self, request: Request, by_hand: bool) -> Result<Response, Refused> {
+    async fn pass(&self, version: i64, request: Request, by_hand: bool) -> Result<Response, Refused> {
         let Granted { permit, prepared } = self.granted(by_hand).await?;
+        if prepared.account.version != version {
+            return Err(Refused::Unavailable {
+                message: format!("The connection {} was changed just now; try again.", prepared.name),
+                retry_after_ms: Some(0),
+            });
+        }
         let credentials = match &prepared.credentials {
             Ok(credentials) => credentials.clone(),
             Err(why) => {

@@ -51,7 +51,7 @@ impl Connections<'_> {
         let gates = &self.engine.services().gates;
         let gate = gates.gate_of(caller.tenant_id, id, version).await.map_err(refused)?;
         let (account, provider) = (gate.account(), gate.provider());
-        let answer = Box::pin(gate.send_by_hand(provider.check(&account)))
+        let answer = Box::pin(gate.send_by_hand(account.version, provider.check(&account)))
             .await
             .map_err(refused)?;
         let read = provider.read_check(&account, &answer);
@@ -87,8 +87,8 @@ fn unusable(account: &Account, trouble: Trouble, answer: &Response) -> Error {
         .with_details(json!({ "backend": backend }))
 }
 
-/// In the forms in which a server may repeat them.
-fn secrets_of(account: &Account) -> Vec<String> {
+/// In the forms in which a server may repeat them; those that were got for the request among them.
+fn secrets_of(account: &Account, answer: &Response) -> Vec<String> {
     let secrets = &account.secrets;
     let all = [
         &secrets.client_secret,
@@ -103,12 +103,13 @@ fn secrets_of(account: &Account) -> Vec<String> {
             let encoded: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
             [secret.to_owned(), encoded]
         })
+        .chain(answer.sent.known_secrets())
         .collect()
 }
 
 fn body_of(account: &Account, answer: &Response) -> Value {
     let text = String::from_utf8_lossy(&answer.body).into_owned();
-    let mut text = redacted(text, &secrets_of(account));
+    let mut text = redacted(text, &secrets_of(account, answer));
     let end = (0..=SHOWN_BYTES_MAX.min(text.len()))
         .rev()
         .find(|end| text.is_char_boundary(*end));

@@ -8,13 +8,12 @@ use url::Url;
 use super::super::{Account, Object, Trouble, TroubleKind, common};
 use super::text::{ObjectText, Paging, Since, SincePlace, Whole, WriteText};
 use crate::domain::validate::FieldError;
-use crate::http::{Method, check_header_name, check_header_value};
+use crate::http::{Method, check_header_name, check_header_value, is_secret_header};
 
 const FIELD: &str = "supporting_fields";
+const MUST_FOLLOW: &str = "must begin with a slash: it follows api_domain";
 /// Members of the description that are not defaults of its objects.
 const WHOLE: [&str; 5] = ["auth", "headers", "limits", "check_path", "objects"];
-/// What people expect to be secret does not stand where everybody sees it.
-const REFUSED_HEADERS: [&str; 4] = ["authorization", "cookie", "proxy-authorization", "x-api-key"];
 
 /// The whole description, complete.
 pub(super) struct Description {
@@ -79,6 +78,13 @@ impl Description {
                 .iter()
                 .filter_map(|(name, value)| check_header(name, value).err()),
         );
+        if whole.check_path.as_ref().is_some_and(|path| !path.starts_with('/')) {
+            errors.push(FieldError::new(format!("{FIELD}.check_path"), MUST_FOLLOW));
+        }
+        // They would lead to other paths; see `common::segment`.
+        if matches!(account.profile.remote_instance_id.as_deref(), Some("." | "..")) {
+            errors.push(FieldError::new("remote_instance_id", "must not be a part of a path"));
+        }
         errors.extend(check_object("", &defaults));
         let mut objects = Vec::new();
         for (name, text) in whole.objects {
@@ -280,7 +286,8 @@ fn check_header(name: &str, value: &str) -> Result<(), FieldError> {
     let refused = |message: String| FieldError::new(format!("{FIELD}.headers.{name}"), message);
     check_header_name(name).map_err(refused)?;
     check_header_value(value).map_err(refused)?;
-    if REFUSED_HEADERS.iter().any(|header| name.eq_ignore_ascii_case(header)) {
+    // What people expect to be secret does not stand where everybody sees it.
+    if is_secret_header(name) {
         return Err(refused(
             "must not stand here, since everybody sees it: use auth and the secret members of the connection"
                 .to_owned(),
@@ -307,7 +314,7 @@ fn check_object(path: &str, text: &ObjectText) -> Vec<FieldError> {
     ];
     for (member, value) in paths {
         if value.as_ref().is_some_and(|value| !value.starts_with('/')) {
-            refuse(member, "must begin with a slash: it follows api_domain");
+            refuse(member, MUST_FOLLOW);
         }
     }
     if text.time_zone.as_ref().is_some_and(|zone| TimeZone::get(zone).is_err()) {

@@ -195,6 +195,20 @@ fn links(line: &str) -> impl Iterator<Item = (&str, &str)> {
     })
 }
 
+/// The address that a place is. One of another kind of paging, from before the description was changed, is none.
+///
+/// # Errors
+/// [`TroubleKind::Unusable`]: the place is no whole address on the server of the API.
+pub fn stored_address(base: &str, place: &PagePlace) -> Result<String, Trouble> {
+    match Url::parse(&place.0) {
+        Ok(_) => same_server(base, base, &place.0),
+        Err(_) => Err(Trouble::new(
+            TroubleKind::Unusable,
+            format!("{:?} is no place in this list", place.0),
+        )),
+    }
+}
+
 /// An address on the server of the API, absolute: credentials must go nowhere else.
 fn same_server(base: &str, answered: &str, address: &str) -> Result<String, Trouble> {
     let refused = || {

@@ -66,7 +66,7 @@ async fn one_probe_goes_while_the_others_wait_for_what_it_finds() {
     stage.provider.answers(200, None);
     stage.provider.hold();
     let gate = stage.gate().await;
-    let others = join_all((0..10).map(|_| gate.send(stage.request())));
+    let others = join_all((0..10).map(|_| gate.send(gate.account().version, stage.request())));
     let (answers, ()) = futures_util::join!(others, async {
         eventually("the probe has arrived", || async {
             stage.provider.resource_requests() == 6
@@ -105,7 +105,7 @@ async fn no_more_requests_at_once_than_the_provider_allows_and_places_come_back(
     let gate = stage.gate().await;
     {
         // Two arrive, three wait; all are given up.
-        let given_up = join_all((0..5).map(|_| gate.send(stage.request())));
+        let given_up = join_all((0..5).map(|_| gate.send(gate.account().version, stage.request())));
         let seen = async {
             eventually("two have arrived", || async { stage.provider.resource_requests() == 3 }).await;
             eventually("three wait", || async { queued(&stage).await == Some(3) }).await;
@@ -114,7 +114,7 @@ async fn no_more_requests_at_once_than_the_provider_allows_and_places_come_back(
         futures_util::future::select(given_up, seen).await;
     }
     stage.provider.release();
-    let answers = join_all((0..5).map(|_| gate.send(stage.request()))).await;
+    let answers = join_all((0..5).map(|_| gate.send(gate.account().version, stage.request()))).await;
     assert!(answers.iter().all(|answer| answer.as_ref().unwrap().status == 200));
     assert_eq!(stage.provider.resource_requests(), 8);
 }
@@ -141,7 +141,10 @@ async fn a_disabled_connection_has_neither_gate_nor_actor() {
     stage.sends().await;
     stage.enable(false).await;
     eventually("the old gate is closed", || async {
-        matches!(gate.send(stage.request()).await, Err(Refused::Disabled(_)))
+        matches!(
+            gate.send(gate.account().version, stage.request()).await,
+            Err(Refused::Disabled(_))
+        )
     })
     .await;
     let gates = &stage.scene.engine.services().gates;
@@ -157,7 +160,7 @@ async fn a_disabled_connection_has_neither_gate_nor_actor() {
     assert!(summary.kinds["connection"].is_empty(), "{summary:?}");
     stage.enable(true).await;
     assert_eq!(
-        gate.send(stage.request()).await.unwrap().status,
+        gate.send(gate.account().version, stage.request()).await.unwrap().status,
         200,
         "the old gate finds the new actor"
     );
@@ -235,7 +238,10 @@ async fn an_actor_that_panics_is_started_again_and_its_gates_go_on() {
     })
     .await;
     stage.clock.advance(std::time::Duration::from_millis(200));
-    assert_eq!(gate.send(stage.request()).await.unwrap().status, 200);
+    assert_eq!(
+        gate.send(gate.account().version, stage.request()).await.unwrap().status,
+        200
+    );
     let seen = registry
         .observe_one(stage.scene.tenant, KIND_CONNECTION, stage.connection.uuid())
         .await

@@ -22,7 +22,7 @@ async fn fifty_requests_that_find_no_token_make_one_refresh() {
     stage.provider.end_access();
     stage.advance(1_800);
     let gate = stage.gate().await;
-    let answers = join_all((0..50).map(|_| gate.send(stage.request()))).await;
+    let answers = join_all((0..50).map(|_| gate.send(gate.account().version, stage.request()))).await;
     assert!(answers.iter().all(|answer| answer.as_ref().unwrap().status == 200));
     assert_eq!(stage.provider.token_requests(), 2);
     assert_eq!(stage.provider.seen_refresh_tokens(), ["seed", "refresh-1"]);
@@ -35,7 +35,7 @@ async fn fifty_requests_that_are_answered_with_401_make_one_refresh() {
     stage.sends().await;
     stage.provider.end_access();
     let gate = stage.gate().await;
-    let answers = join_all((0..50).map(|_| gate.send(stage.request()))).await;
+    let answers = join_all((0..50).map(|_| gate.send(gate.account().version, stage.request()))).await;
     assert!(answers.iter().all(|answer| answer.as_ref().unwrap().status == 200));
     assert_eq!(stage.provider.token_requests(), 2);
 }
@@ -78,7 +78,7 @@ async fn refused_credentials_stop_the_connection_until_it_changes() {
     let (tokens, requests) = (stage.provider.token_requests(), stage.provider.resource_requests());
     stage.advance(100_000);
     let gate = stage.gate().await;
-    for answer in join_all((0..20).map(|_| gate.send(stage.request()))).await {
+    for answer in join_all((0..20).map(|_| gate.send(gate.account().version, stage.request()))).await {
         assert!(matches!(answer, Err(Refused::NeedsReauthorisation(_))));
     }
     let mut stage = stage.restart().await;
@@ -100,10 +100,12 @@ async fn a_person_can_try_refused_credentials_again() {
     stage.provider.revoke();
     assert!(stage.send().await.is_err());
     stage.fares(Health::NeedsReauthorisation).await;
-    let by_hand = stage.gate().await.send_by_hand(stage.request()).await;
+    let gate = stage.gate().await;
+    let by_hand = gate.send_by_hand(gate.account().version, stage.request()).await;
     assert!(matches!(by_hand, Err(Refused::NeedsReauthorisation(_))), "{by_hand:?}");
     stage.provider.sign_in("seed");
-    let by_hand = stage.gate().await.send_by_hand(stage.request()).await;
+    let gate = stage.gate().await;
+    let by_hand = gate.send_by_hand(gate.account().version, stage.request()).await;
     assert_eq!(by_hand.unwrap().status, 200);
     stage.scene.heard.next("connection.ok", stage.connection).await;
     stage.fares(Health::Ok).await;
@@ -221,7 +223,7 @@ async fn a_change_in_the_middle_of_a_refresh_does_not_lose_its_answer() {
     let stage = Stage::set(json!({})).await;
     stage.provider.behave(Manner::KeepsAnswer);
     let gate = stage.gate().await;
-    let (sent, ()) = futures_util::join!(gate.send(stage.request()), async {
+    let (sent, ()) = futures_util::join!(gate.send(gate.account().version, stage.request()), async {
         eventually("the refresh is on its way", || async {
             stage.provider.token_requests() == 1
         })
@@ -246,7 +248,7 @@ async fn requests_that_are_given_up_do_not_stop_the_refresh_that_they_wait_for()
     stage.provider.behave(Manner::KeepsAnswer);
     let gate = stage.gate().await;
     {
-        let mut given_up = Box::pin(gate.send(stage.request()));
+        let mut given_up = Box::pin(gate.send(gate.account().version, stage.request()));
         let asked = async { eventually("asked", || async { stage.provider.token_requests() == 1 }).await };
         futures_util::pin_mut!(asked);
         futures_util::future::select(&mut given_up, asked).await;
