@@ -11,9 +11,11 @@ use crate::domain::{
 
 mod changed;
 mod decide;
+mod size;
 
 pub use changed::{CHANGED_PATHS_MAX, both_changed, changed_members, touches};
 pub use decide::{Decision, Ours, Policy, Theirs, decide};
+pub use size::{TOO_DEEP, data_bytes, is_readable};
 
 /// Longest name of an entity, in characters.
 pub const ENTITY_CHARACTERS_MAX: usize = 64;

@@ -11,7 +11,10 @@ use crate::{
         run::{Run, Step},
         shape::{Shaped, Which},
     },
-    domain::automation::run::RunCounts,
+    domain::{
+        automation::run::RunCounts,
+        record::{TOO_DEEP, is_readable},
+    },
     providers::{Outgoing, RemoteRef, Trouble, TroubleKind, Written},
     store::records::{ExportCandidate, Exported, Pending, PendingExport},
 };
@@ -53,23 +56,31 @@ pub(super) async fn send(run: &mut Run, candidate: ExportCandidate) -> Result<()
         seen: 1,
         ..RunCounts::default()
     };
-    let data: Value = serde_json::from_str(&candidate.record.data)
-        .map_err(|error| Halt::failed(format!("The record {key:?} cannot be read: {error}.")))?;
+    let failed = RunCounts {
+        matched: 1,
+        failed: 1,
+        ..seen
+    };
+    let data: Value = match serde_json::from_str(&candidate.record.data) {
+        Ok(data) => data,
+        Err(error) => {
+            let message = format!("The record cannot be read: {error}.");
+            return add(run, failed, Some((key, message))).await;
+        }
+    };
     let which = Which {
         key: Some(&key),
         remote_id: remote.as_ref().map(|remote| remote.id.as_str()),
     };
     let data = match run.shaper.outgoing(data, which).await? {
+        // The note has it as a member.
+        Shaped::Data { data, .. } if !is_readable(&data, 1) => {
+            let message = format!("The record cannot be sent: {TOO_DEEP}.");
+            return add(run, failed, Some((key, message))).await;
+        }
         Shaped::Data { data, .. } => data,
         Shaped::Out => return add(run, seen, None).await,
-        Shaped::Failed(message) => {
-            let counts = RunCounts {
-                matched: 1,
-                failed: 1,
-                ..seen
-            };
-            return add(run, counts, Some((key, message))).await;
-        }
+        Shaped::Failed(message) => return add(run, failed, Some((key, message))).await,
     };
     let export = PendingExport {
         record_version: candidate.record.version,

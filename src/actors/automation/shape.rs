@@ -100,7 +100,13 @@ impl Shaper {
             return Ok(Shaped::Out);
         };
         Ok(match self.mapped(data, which).await? {
-            Ok(Some(data)) => Shaped::Data { data, key: None },
+            Ok(Some(mut data)) => {
+                // The key is ours; the other side knows no such member.
+                if let Some(members) = data.as_object_mut() {
+                    members.remove(KEY_TARGET);
+                }
+                Shaped::Data { data, key: None }
+            }
             Ok(None) => Shaped::Out,
             Err(message) => Shaped::Failed(message),
         })

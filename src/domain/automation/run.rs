@@ -124,6 +124,11 @@ pub struct RecordError {
     pub message: String,
 }
 
+/// Longest key of an error that is kept, in characters.
+const ERROR_KEY_CHARACTERS_MAX: usize = 200;
+/// Longest message of an error that is kept, in characters.
+const ERROR_MESSAGE_CHARACTERS_MAX: usize = 1_000;
+
 /// The first errors of a run, and how many there were in all.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct RunErrors {
@@ -134,13 +139,23 @@ pub struct RunErrors {
 }
 
 impl RunErrors {
-    /// Counts an error, and keeps it where fewer than `kept_max` are kept.
+    /// Counts an error, and keeps it, cut to what people read, where fewer than `kept_max` are kept.
     pub fn add(&mut self, kept_max: usize, error: RecordError) {
         self.total = self.total.saturating_add(1);
         if self.kept.len() < kept_max {
-            self.kept.push(error);
+            self.kept.push(RecordError {
+                key: error.key.map(|key| cut(key, ERROR_KEY_CHARACTERS_MAX)),
+                message: cut(error.message, ERROR_MESSAGE_CHARACTERS_MAX),
+            });
         }
     }
+}
+
+fn cut(mut text: String, characters: usize) -> String {
+    if let Some((end, _)) = text.char_indices().nth(characters) {
+        text.truncate(end);
+    }
+    text
 }
 
 #[cfg(test)]
@@ -175,5 +190,18 @@ mod tests {
         }
         let kept: Vec<_> = errors.kept.iter().filter_map(|error| error.key.as_deref()).collect();
         assert_eq!((kept, errors.total), (vec!["0", "1"], 5));
+    }
+
+    #[test]
+    fn errors_are_cut_where_they_are_long() {
+        let mut errors = RunErrors::default();
+        let error = RecordError {
+            key: Some("ä".repeat(201)),
+            message: "ö".repeat(5_000),
+        };
+        errors.add(1, error);
+        let [kept] = &errors.kept[..] else { panic!("{errors:?}") };
+        assert_eq!(kept.key, Some("ä".repeat(200)));
+        assert_eq!(kept.message, "ö".repeat(1_000));
     }
 }

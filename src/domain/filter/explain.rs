@@ -7,6 +7,9 @@ use serde_json::Value;
 
 use super::{Comparison, Expr, Literal, Operand, Path, TextTest};
 
+/// What is shown of the values of all parts together, about so many bytes; of the others nothing but that they are there.
+const SHOWN_BYTES_MAX: usize = 262_144;
+
 /// One part of a condition, what it came to and what was looked at.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Explained {
@@ -14,7 +17,7 @@ pub struct Explained {
     pub expression: String,
     /// Whether the record meets it.
     pub result: bool,
-    /// What the record has there; absent where it has nothing, and for parts with parts of their own.
+    /// What the record has there, cut where it is long; absent where it has nothing, and for parts with parts of their own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub value: Option<Value>,
     /// What it consists of; all are evaluated.
@@ -26,21 +29,28 @@ impl Expr {
     /// Evaluates the condition and each of its parts.
     #[must_use]
     pub fn explain(&self, record: &Value) -> Explained {
+        let mut left = SHOWN_BYTES_MAX;
+        self.explain_within(record, &mut left)
+    }
+
+    fn explain_within(&self, record: &Value, left: &mut usize) -> Explained {
         let with_parts = |parts: Vec<Explained>, result: bool| Explained {
             expression: self.to_string(),
             result,
             value: None,
             parts,
         };
-        let of = |parts: &[Self]| parts.iter().map(|part| part.explain(record)).collect::<Vec<_>>();
+        let of = |parts: &[Self], left: &mut usize| -> Vec<Explained> {
+            parts.iter().map(|part| part.explain_within(record, left)).collect()
+        };
         match self {
             Self::And(parts) => {
-                let parts = of(parts);
+                let parts = of(parts, left);
                 let result = parts.iter().all(|part| part.result);
                 with_parts(parts, result)
             }
             Self::Or(parts) => {
-                let parts = of(parts);
+                let parts = of(parts, left);
                 let result = parts.iter().any(|part| part.result);
                 with_parts(parts, result)
             }
@@ -49,11 +59,11 @@ impl Expr {
                 Some(path) => Explained {
                     expression: self.to_string(),
                     result: !inner.matches_alone(record),
-                    value: path.seen(record),
+                    value: path.shown(record, left),
                     parts: Vec::new(),
                 },
                 None => {
-                    let inner = inner.explain(record);
+                    let inner = inner.explain_within(record, left);
                     let result = !inner.result;
                     with_parts(vec![inner], result)
                 }
@@ -61,7 +71,7 @@ impl Expr {
             leaf => Explained {
                 expression: leaf.to_string(),
                 result: leaf.matches_alone(record),
-                value: leaf.path().and_then(|path| path.seen(record)),
+                value: leaf.path().and_then(|path| path.shown(record, left)),
                 parts: Vec::new(),
             },
         }

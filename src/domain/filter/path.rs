@@ -4,6 +4,8 @@ use std::{cmp::Ordering, fmt};
 
 use serde_json::{Map, Value};
 
+mod cut;
+
 /// Most segments of a path.
 pub const SEGMENTS_MAX: usize = 32;
 
@@ -76,6 +78,11 @@ impl Path {
     #[must_use]
     pub fn seen(&self, record: &Value) -> Option<Value> {
         seen(&self.segments, record)
+    }
+
+    /// As [`Path::seen`], cut to something short; takes what that needs of the bytes that are left.
+    pub(super) fn shown(&self, record: &Value, left: &mut usize) -> Option<Value> {
+        cut::shown(&self.segments, record, left)
     }
 
     /// The value at this path, where no list without a place is on the way.

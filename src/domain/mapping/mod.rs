@@ -2,7 +2,11 @@
 
 use serde_json::{Map, Value};
 
-use crate::domain::{filter::Path, ids::ScriptId};
+use crate::domain::{
+    filter::Path,
+    ids::ScriptId,
+    record::{DATA_BYTES_MAX, data_bytes},
+};
 
 pub use read::{MAPPING_SCRIPT_BYTES_MAX, PAIRS_MAX, definition_of};
 pub use target::Target;
@@ -60,20 +64,37 @@ impl Pairs {
     /// there is one, and so do "", [] and {}. Members that no pair names are left out.
     ///
     /// # Errors
-    /// The first pair whose value cannot be used.
+    /// The first pair whose value cannot be used, or that makes the result longer than [`DATA_BYTES_MAX`].
     pub fn apply(&self, record: &Value) -> Result<Value, MapError> {
+        self.apply_within(record, DATA_BYTES_MAX)
+    }
+
+    /// As [`Pairs::apply`], with so many bytes of JSON at most.
+    fn apply_within(&self, record: &Value, bytes_max: usize) -> Result<Value, MapError> {
         let mut mapped = Value::Object(Map::new());
+        let mut bytes = 0;
         for pair in &self.0 {
             let failed = |message: String| MapError {
                 target: pair.target.as_str().to_owned(),
                 message,
             };
-            let Some(value) = pair.value_of(record).map_err(failed)? else {
+            let Some(value) = pair.value_of(record, bytes_max - bytes).map_err(failed)? else {
                 continue;
             };
+            bytes += data_bytes(&value);
+            if bytes > bytes_max {
+                return Err(failed(too_long()));
+            }
             pair.target.put(&mut mapped, value).map_err(failed)?;
         }
-        Ok(mapped)
+        // With the names, and with what lists are filled up with.
+        match self.0.last() {
+            Some(pair) if data_bytes(&mapped) > bytes_max => Err(MapError {
+                target: pair.target.as_str().to_owned(),
+                message: too_long(),
+            }),
+            _ => Ok(mapped),
+        }
     }
 
     /// How many there are.
@@ -90,7 +111,7 @@ impl Pairs {
 }
 
 impl Pair {
-    fn value_of(&self, record: &Value) -> Result<Option<Value>, String> {
+    fn value_of(&self, record: &Value, bytes_max: usize) -> Result<Option<Value>, String> {
         let source = self.source.as_ref().and_then(|source| source.seen(record));
         if self.source.is_some() && !source.as_ref().is_some_and(has_value) {
             if let Some(default) = &self.default {
@@ -102,10 +123,14 @@ impl Pair {
         }
         let mut value = source.unwrap_or_default();
         for transform in &self.transforms {
-            value = transform.apply(value)?;
+            value = transform.apply(value, bytes_max)?;
         }
         Ok(Some(value))
     }
+}
+
+fn too_long() -> String {
+    format!("it makes the record longer than {DATA_BYTES_MAX} bytes")
 }
 
 /// Whether a value is one: not null, "", [] or {}.

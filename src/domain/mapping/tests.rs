@@ -352,3 +352,24 @@ proptest! {
         let _ = through(transforms[transform].clone(), text.into());
     }
 }
+
+#[test]
+fn what_a_mapping_makes_is_bounded() {
+    let each = |inner: Value| json!([{"source": "l", "target": "l", "transform": {"each": inner}}]);
+    let constant = json!([{"target": "t", "transform": {"constant": {"value": "x".repeat(1_000)}}}]);
+    let rows = |count: usize| json!({ "l": vec![json!({"l": [{"l": [{}, {}]}, {"l": [{}, {}]}]}); count] });
+    let mapping = pairs(&each(each(each(constant))));
+    let mapped = mapping.apply(&rows(200)).unwrap();
+    assert!(data_bytes(&mapped) > 800_000);
+    let error = mapping.apply(&rows(300)).unwrap_err();
+    assert!(error.to_string().contains("longer than 1048576 bytes"), "{error}");
+    assert_eq!(error.target, "l");
+    // What is long only on the way is no fault, and names count.
+    let long = json!({"l": [{"a": 1, "b": "x".repeat(2 * DATA_BYTES_MAX)}]});
+    let mapped = pairs(&each(json!([{"source": "a", "target": "a"}]))).apply(&long);
+    assert_eq!(mapped.unwrap(), json!({"l": [{"a": 1}]}));
+    assert!(pairs(&each(json!([{"source": "b", "target": "b"}]))).apply(&long).is_err());
+    let filled = pairs(&each(json!([{"source": "a", "target": "a.99"}, {"source": "a", "target": "b.99"}])));
+    let many = |count: usize| json!({ "l": vec![json!({"a": 1}); count] });
+    assert!(filled.apply(&many(900)).is_ok() && filled.apply(&many(1_100)).is_err());
+}

@@ -8,8 +8,9 @@ use super::{
     Pairs,
     date::DateForm,
     number::{decimal_of, json_of, rounded},
+    too_long,
 };
-use crate::domain::lenient;
+use crate::domain::{lenient, record::data_bytes};
 
 /// Most characters of a value that a message repeats.
 const SHOWN_CHARACTERS_MAX: usize = 60;
@@ -55,15 +56,15 @@ pub enum Transform {
 }
 
 impl Transform {
-    /// Transforms one value.
+    /// Transforms one value. Lists do not grow to more than so many bytes of JSON.
     ///
     /// # Errors
     /// What is wrong with it, for people.
-    pub fn apply(&self, value: Value) -> Result<Value, String> {
+    pub(super) fn apply(&self, value: Value, bytes_max: usize) -> Result<Value, String> {
         match (self, value) {
             (Self::Constant(constant), _) => Ok(constant.clone()),
             (_, Value::Null) => Ok(Value::Null),
-            (_, Value::Array(items)) => items.into_iter().map(|item| self.apply(item)).collect(),
+            (_, Value::Array(items)) => self.apply_to_all(items, bytes_max),
             (Self::Upper, Value::String(text)) => Ok(text.to_uppercase().into()),
             (Self::Lower, Value::String(text)) => Ok(text.to_lowercase().into()),
             (Self::Trim, Value::String(text)) => Ok(text.trim().into()),
@@ -83,9 +84,26 @@ impl Transform {
             }
             (Self::Date { from, to }, value) => to.write(from.read(&value)?),
             (Self::Lookup { table, default }, value) => looked_up(table, default.as_ref(), &value),
-            (Self::Each(pairs), value @ Value::Object(_)) => pairs.apply(&value).map_err(|error| error.to_string()),
+            (Self::Each(pairs), value @ Value::Object(_)) => {
+                pairs.apply_within(&value, bytes_max).map_err(|error| error.to_string())
+            }
             (Self::Each(_), value) => Err(format!("{} is no object", shown(&value))),
         }
+    }
+
+    fn apply_to_all(&self, items: Vec<Value>, bytes_max: usize) -> Result<Value, String> {
+        // The others make of an item nothing that is much longer.
+        let grows = matches!(self, Self::Each(_) | Self::Lookup { .. });
+        let mut left = bytes_max;
+        let mut made = Vec::with_capacity(items.len());
+        for item in items {
+            let item = self.apply(item, left)?;
+            if grows {
+                left = left.checked_sub(data_bytes(&item)).ok_or_else(too_long)?;
+            }
+            made.push(item);
+        }
+        Ok(Value::Array(made))
     }
 }
 

@@ -26,12 +26,17 @@ pub fn both_changed(first: Option<Vec<String>>, second: Option<Vec<String>>) -> 
     (together.len() <= CHANGED_PATHS_MAX).then(|| together.into_iter().collect())
 }
 
-/// Whether a change touched this member, whose name is matched without case and blanks.
+/// Whether a change touched this member, whose name is matched without case and blanks. What changed as a whole, such as a list, may
+/// have changed in anything that it holds.
 #[must_use]
 pub fn touches(changed: Option<&[String]>, member: &str) -> bool {
     let Some(changed) = changed else { return true };
     let wanted = plain(member);
-    changed.iter().any(|path| plain(path) == wanted)
+    let changed: Vec<String> = changed.iter().map(|path| plain(path)).collect();
+    let holds = |path: &str, other: &str| other.strip_prefix(path).is_some_and(|rest| rest.starts_with('.'));
+    changed.iter().any(|path| {
+        *path == wanted || holds(path, &wanted) && !changed.iter().any(|other| holds(path, other))
+    })
 }
 
 fn plain(path: &str) -> String {
@@ -88,6 +93,8 @@ mod tests {
         assert_eq!(changed, ["Address", "Address.City", "Gone", "Lines", "New", "New.x"]);
         assert!(touches(Some(&changed), "address. CITY") && touches(Some(&changed), "Address"));
         assert!(!touches(Some(&changed), "Address.Zip") && !touches(Some(&changed), "City"));
+        assert!(touches(Some(&changed), "Lines.Amount") && touches(Some(&changed), "lines.0.Amount"));
+        assert!(!touches(Some(&changed), "LinesTotal.Amount") && !touches(Some(&changed), "New.y"));
         assert_eq!(changed_members(Some(&before), Some(&before)), Some(Vec::new()));
         assert_eq!(changed_members(None, Some(&json!({"a": 1}))).unwrap(), ["a"]);
         assert_eq!(changed_members(Some(&json!({"a": 1})), None).unwrap(), ["a"]);

@@ -210,7 +210,7 @@ async fn write(
         let found = Earlier::from_query_result(&found, "")?;
         earlier.insert((found.automation_id, found.key.clone()), found);
     }
-    let changed: Vec<Option<Vec<String>>> = noted.iter().map(changed_of).collect::<Result<_>>()?;
+    let changed: Vec<Option<Vec<String>>> = noted.iter().map(changed_of).collect();
     let mut values = Vec::with_capacity(watching.len() * noted.len() * WRITE.columns);
     for id in watching {
         for (Noted { change, .. }, changed) in noted.iter().zip(&changed) {
@@ -239,15 +239,13 @@ async fn write(
     Ok(())
 }
 
-fn changed_of(noted: &Noted) -> Result<Option<Vec<String>>> {
-    let value = |text: &Option<String>| -> Result<Option<serde_json::Value>> {
-        text.as_deref()
-            .map(serde_json::from_str)
-            .transpose()
-            .map_err(|error| Error::Content(format!("record {:?}: {error}", noted.change.key)))
+fn changed_of(noted: &Noted) -> Option<Vec<String>> {
+    let value = |text: &Option<String>| text.as_deref().map(serde_json::from_str::<serde_json::Value>).transpose();
+    // What cannot be read may have changed in anything.
+    let (Ok(before), Ok(after)) = (value(&noted.before), value(&noted.after)) else {
+        return None;
     };
-    let (before, after) = (value(&noted.before)?, value(&noted.after)?);
-    Ok(changed_members(before.as_ref(), after.as_ref()))
+    changed_members(before.as_ref(), after.as_ref())
 }
 
 fn of(tenant: TenantId, automation: AutomationId) -> Condition {

@@ -12,6 +12,9 @@ use crate::store::{
 };
 use entity::{record, record_link};
 
+/// Databases take a limited number of values in one statement.
+const DELETED_PER_STATEMENT: usize = 1_000;
+
 /// CROSS JOIN keeps SQLite's order: the ids first, then the row of each.
 const LINKS_SQLITE: Shape = Shape {
     name: "find links by remote id",
@@ -187,15 +190,14 @@ pub(super) async fn update_records(
 }
 
 pub(super) async fn delete_records(txn: &DatabaseTransaction, target: &Target, keys: Vec<String>) -> Result<()> {
-    if keys.is_empty() {
-        return Ok(());
+    for part in keys.chunks(DELETED_PER_STATEMENT) {
+        record::Entity::delete_many()
+            .filter(record::Column::TenantId.eq(target.tenant_id.uuid()))
+            .filter(record::Column::Entity.eq(target.entity.as_str()))
+            .filter(record::Column::Key.is_in(part))
+            .exec(txn)
+            .await?;
     }
-    record::Entity::delete_many()
-        .filter(record::Column::TenantId.eq(target.tenant_id.uuid()))
-        .filter(record::Column::Entity.eq(target.entity.as_str()))
-        .filter(record::Column::Key.is_in(keys))
-        .exec(txn)
-        .await?;
     Ok(())
 }
 
@@ -223,14 +225,13 @@ pub(super) async fn write_links(
 }
 
 pub(super) async fn delete_links(txn: &DatabaseTransaction, target: &Target, keys: Vec<String>) -> Result<()> {
-    if keys.is_empty() {
-        return Ok(());
+    for part in keys.chunks(DELETED_PER_STATEMENT) {
+        record_link::Entity::delete_many()
+            .filter(in_target(target))
+            .filter(record_link::Column::Key.is_in(part))
+            .exec(txn)
+            .await?;
     }
-    record_link::Entity::delete_many()
-        .filter(in_target(target))
-        .filter(record_link::Column::Key.is_in(keys))
-        .exec(txn)
-        .await?;
     Ok(())
 }
 

@@ -12,7 +12,9 @@ use super::{
 use crate::{
     domain::{
         json_patch::overlay,
-        record::{self, ChangeKind, DATA_BYTES_MAX, Decision, Ours, REMOTE_ID_CHARACTERS_MAX, Theirs, decide},
+        record::{
+            self, ChangeKind, DATA_BYTES_MAX, Decision, Ours, REMOTE_ID_CHARACTERS_MAX, Theirs, decide, is_readable,
+        },
     },
     store::{Error, Result, ledger::rows::Texts, tenants::timestamp},
 };
@@ -124,7 +126,11 @@ impl<'a> Work<'a> {
         };
         let parsed = match &known.now {
             // As texts they are the same most of the time, which saves reading it.
-            Some(now) if now.data != text => Some(value(now)?),
+            Some(now) if now.data != text => match serde_json::from_str::<Value>(&now.data) {
+                Ok(value) => Some(value),
+                // One record that is broken keeps no other from being taken.
+                Err(error) => return Ok(Err(format!("the record {key:?} that is here cannot be read: {error}"))),
+            },
             _ => None,
         };
         // What came lies over what is there: members that are only ours stay.
@@ -411,10 +417,6 @@ fn theirs(item: &Incoming) -> Theirs<'_> {
     }
 }
 
-fn value(row: &row::Model) -> Result<Value> {
-    serde_json::from_str(&row.data).map_err(|error| Error::Content(format!("record {:?}: {error}", row.key)))
-}
-
 fn is_key(key: &str) -> bool {
     record::check_key("key", key).is_ok()
 }
@@ -437,5 +439,33 @@ fn check(item: &Incoming) -> std::result::Result<(), String> {
     if !item.deleted && !item.data.is_object() {
         return Err("it is not an object".to_owned());
     }
+    // Two that fit, one over the other, fit too.
+    if !item.deleted && !is_readable(&item.data, 0) {
+        return Err(record::TOO_DEEP.to_owned());
+    }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_could_not_be_read_back_is_refused() {
+        let mut item = Incoming {
+            remote_id: "1".to_owned(),
+            remote_version: None,
+            remote_updated_at: None,
+            deleted: false,
+            data: json!({"a": 1}),
+            key: None,
+        };
+        assert_eq!(check(&item), Ok(()));
+        for _ in 0..127 {
+            item.data = json!({ "a": item.data });
+        }
+        assert_eq!(check(&item), Err(record::TOO_DEEP.to_owned()));
+    }
 }
