@@ -82,7 +82,7 @@ pub struct Services {
     /// Runs at the same time.
     pub permits: Semaphore,
     /// Runs of automations at the same time.
-    pub automation_permits: Semaphore,
+    pub automation_permits: Arc<Semaphore>,
     /// Which records are being sent where.
     pub exports: Exports,
     /// The way to the actor of background requests.
@@ -151,7 +151,7 @@ impl Services {
             node_id,
             permits: Semaphore::new(settings.engine.runs_at_once_max),
             exports: Exports::default(),
-            automation_permits: Semaphore::new(settings.automations.runs_at_once_max),
+            automation_permits: Arc::new(Semaphore::new(settings.automations.runs_at_once_max)),
             tests: Semaphore::new(TESTS_AT_ONCE_MAX),
             event_streams: Arc::new(Semaphore::new(EVENT_STREAMS_MAX)),
             chains: tokio::sync::Mutex::default(),

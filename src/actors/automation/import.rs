@@ -193,7 +193,11 @@ mod tests {
     fn pages_that_cannot_be_meant_are_refused() {
         assert_eq!(check(&page(PAGE_RECORDS_MAX, Some("page=2"))), Ok(()));
         assert_eq!(check(&page(0, None)), Ok(()));
-        assert!(check(&page(PAGE_RECORDS_MAX + 1, None)).unwrap_err().contains("10001 records"));
+        assert!(
+            check(&page(PAGE_RECORDS_MAX + 1, None))
+                .unwrap_err()
+                .contains("10001 records")
+        );
         for place in ["\0", "a\nb"] {
             assert!(check(&page(1, Some(place))).unwrap_err().contains("control characters"));
         }

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
+use tokio::sync::{Mutex, OwnedSemaphorePermit};
 
 use crate::{
     actors::{
@@ -25,11 +26,17 @@ const RETRY: RetryPolicy = RetryPolicy {
     retry_after_cap_ms: http::RETRY_AFTER_MS_MAX,
 };
 
+/// From this wait on another run may go on meanwhile.
+const LENT_FROM: Duration = Duration::from_secs(1);
+
 /// See the module.
 pub(super) struct Line {
     services: Arc<Services>,
     gate: Gate,
     seed: u64,
+    /// The run's place among those that go on at the same time.
+    permit: Mutex<Option<OwnedSemaphorePermit>>,
+    lends: bool,
 }
 
 /// Why there is no usable answer.
@@ -70,8 +77,19 @@ enum Again {
 }
 
 impl Line {
-    pub fn new(services: Arc<Services>, gate: Gate, seed: u64) -> Self {
-        Self { services, gate, seed }
+    pub fn new(services: Arc<Services>, gate: Gate, seed: u64, permit: Option<OwnedSemaphorePermit>) -> Self {
+        Self {
+            services,
+            gate,
+            seed,
+            permit: Mutex::new(permit),
+            lends: false,
+        }
+    }
+
+    /// Other runs may go on while this one waits: for one that has no records in memory when it asks.
+    pub fn lend_while_waiting(&mut self) {
+        self.lends = true;
     }
 
     pub fn provider(&self) -> &'static dyn Provider {
@@ -135,9 +153,20 @@ impl Line {
             return Err(Halt::Wait { until, reason });
         }
         tracing::debug!(wait_ms = span.as_millis(), reason, "a run of an automation waits");
-        let slept = self.services.clock.sleep(span);
+        let rested = async {
+            let lends = self.lends && span >= LENT_FROM;
+            if lends {
+                drop(self.permit.lock().await.take());
+            }
+            self.services.clock.sleep(span).await;
+            if lends {
+                let permits = self.services.automation_permits.clone();
+                let again = permits.acquire_owned().await.ok();
+                *self.permit.lock().await = again;
+            }
+        };
         tokio::select! {
-            () = slept => Ok(span),
+            () = rested => Ok(span),
             () = self.services.draining_began() => Err(Halt::Leave),
         }
     }

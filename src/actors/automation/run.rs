@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use jiff::{SignedDuration, Timestamp};
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::{
     actors::{
@@ -118,10 +118,9 @@ pub(super) async fn run(mut job: RunJob) -> Conclusion {
     };
     job.progress.at(Step::Queued);
     // Closed only when the engine ends, which waits for running work.
-    let permit = job.services.automation_permits.acquire().await;
+    let permit = job.services.automation_permits.clone().acquire_owned().await.ok();
     let mut kept = row.clone();
-    let ended = work(&job, &loaded, &mut kept).await;
-    drop(permit);
+    let ended = work(&job, &loaded, &mut kept, permit).await;
     job.progress.at(Step::Finishing);
     let conclusion = commit::conclude(&job, &loaded, kept, ended).await;
     // From now on the engine does not wait for it any more.
@@ -230,7 +229,12 @@ fn opened(new: NewRun) -> AutomationRun {
     }
 }
 
-async fn work(job: &RunJob, loaded: &LoadedAutomation, kept: &mut AutomationRun) -> std::result::Result<(), Halt> {
+async fn work(
+    job: &RunJob,
+    loaded: &LoadedAutomation,
+    kept: &mut AutomationRun,
+    permit: Option<OwnedSemaphorePermit>,
+) -> std::result::Result<(), Halt> {
     let services = &job.services;
     if services.is_draining() {
         return Err(Halt::Leave);
@@ -265,12 +269,15 @@ async fn work(job: &RunJob, loaded: &LoadedAutomation, kept: &mut AutomationRun)
             plan: plan.clone(),
             account,
         },
-        line: Line::new(services.clone(), gate, job.automation_id.uuid().as_u64_pair().1),
+        line: Line::new(services.clone(), gate, job.automation_id.uuid().as_u64_pair().1, permit),
         plan,
         row: kept.clone(),
     };
     let ended = match run.plan.is_import() {
-        true => import::import(&mut run).await,
+        true => {
+            run.line.lend_while_waiting();
+            import::import(&mut run).await
+        }
         false => export::export(&mut run).await,
     };
     *kept = run.row;

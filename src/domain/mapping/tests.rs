@@ -368,8 +368,14 @@ fn what_a_mapping_makes_is_bounded() {
     let long = json!({"l": [{"a": 1, "b": "x".repeat(2 * DATA_BYTES_MAX)}]});
     let mapped = pairs(&each(json!([{"source": "a", "target": "a"}]))).apply(&long);
     assert_eq!(mapped.unwrap(), json!({"l": [{"a": 1}]}));
-    assert!(pairs(&each(json!([{"source": "b", "target": "b"}]))).apply(&long).is_err());
-    let filled = pairs(&each(json!([{"source": "a", "target": "a.99"}, {"source": "a", "target": "b.99"}])));
+    assert!(
+        pairs(&each(json!([{"source": "b", "target": "b"}])))
+            .apply(&long)
+            .is_err()
+    );
+    let filled = pairs(&each(
+        json!([{"source": "a", "target": "a.99"}, {"source": "a", "target": "b.99"}]),
+    ));
     let many = |count: usize| json!({ "l": vec![json!({"a": 1}); count] });
     assert!(filled.apply(&many(900)).is_ok() && filled.apply(&many(1_100)).is_err());
 }

@@ -34,9 +34,9 @@ pub fn touches(changed: Option<&[String]>, member: &str) -> bool {
     let wanted = plain(member);
     let changed: Vec<String> = changed.iter().map(|path| plain(path)).collect();
     let holds = |path: &str, other: &str| other.strip_prefix(path).is_some_and(|rest| rest.starts_with('.'));
-    changed.iter().any(|path| {
-        *path == wanted || holds(path, &wanted) && !changed.iter().any(|other| holds(path, other))
-    })
+    changed
+        .iter()
+        .any(|path| *path == wanted || holds(path, &wanted) && !changed.iter().any(|other| holds(path, other)))
 }
 
 fn plain(path: &str) -> String {

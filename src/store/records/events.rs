@@ -240,7 +240,11 @@ async fn write(
 }
 
 fn changed_of(noted: &Noted) -> Option<Vec<String>> {
-    let value = |text: &Option<String>| text.as_deref().map(serde_json::from_str::<serde_json::Value>).transpose();
+    let value = |text: &Option<String>| {
+        text.as_deref()
+            .map(serde_json::from_str::<serde_json::Value>)
+            .transpose()
+    };
     // What cannot be read may have changed in anything.
     let (Ok(before), Ok(after)) = (value(&noted.before), value(&noted.after)) else {
         return None;
