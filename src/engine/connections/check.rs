@@ -34,7 +34,13 @@ impl Connections<'_> {
     /// the provider refused, its own answer in `backend`.
     pub async fn check(&self, caller: &Caller, id: ConnectionId) -> Result<CheckedConnection> {
         let connection = self.get(caller, id).await?;
-        let tried = self.tried(caller, id, connection.version).await;
+        // The actor of one that was disabled just now may not have heard of it.
+        let tried = if connection.enabled {
+            self.tried(caller, id, connection.version).await
+        } else {
+            let disabled = format!("The connection {id} is disabled; enable it, then try again.");
+            Err(Error::new(Code::WrongState, disabled))
+        };
         let error = tried.as_ref().err().map(|error| error.message.as_ref());
         let after = json!({ "ok": tried.is_ok(), "error": error });
         let entry = caller.audit("connection.check", "connection", id, None, Some(after));

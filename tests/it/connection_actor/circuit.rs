@@ -150,14 +150,12 @@ async fn a_disabled_connection_has_neither_gate_nor_actor() {
     let gates = &stage.scene.engine.services().gates;
     let missing = gates.gate(stage.scene.tenant, stage.connection).await;
     assert!(matches!(missing, Err(Refused::Disabled(_))));
-    let summary = stage
-        .scene
-        .engine
-        .registry()
-        .summary(Some(stage.scene.tenant))
-        .await
-        .unwrap();
-    assert!(summary.kinds["connection"].is_empty(), "{summary:?}");
+    let registry = stage.scene.engine.registry();
+    eventually("its actor has gone", || async {
+        let summary = registry.summary(Some(stage.scene.tenant)).await.unwrap();
+        summary.kinds["connection"].is_empty()
+    })
+    .await;
     stage.enable(true).await;
     assert_eq!(
         gate.send(gate.account().version, stage.request()).await.unwrap().status,
