@@ -24,7 +24,7 @@ pub mod runs;
 mod state;
 
 pub use changes::Toggle;
-pub use finish::FinishRun;
+pub use finish::{FinishRun, RunEnd};
 pub use live::{ChainLink, LoadedAutomation};
 pub use runs::{AutomationRun, NewRun};
 pub use state::AutomationState;

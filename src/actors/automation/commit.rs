@@ -138,7 +138,6 @@ async fn finish(
     mut detail: Option<String>,
 ) -> Conclusion {
     let services = &job.services;
-    let is_complete = matches!(outcome, RunOutcome::Success | RunOutcome::Partial);
     let mut chain = None;
     if outcome == RunOutcome::Success {
         match chained(services, loaded).await {
@@ -156,40 +155,23 @@ async fn finish(
         run.errors.add(services.settings.automations.errors_kept_max, error);
     }
     let now = services.clock.now();
-    let failures = failures(loaded.state.failures, outcome);
-    let deactivate = detail.clone().filter(|_| outcome == RunOutcome::ScriptError);
-    let next_due_at = match deactivate {
-        Some(_) => None,
-        None => next_due(loaded, outcome, failures, now),
-    };
-    let finish = FinishRun {
-        tenant_id: job.tenant_id,
-        automation_id: job.automation_id,
-        run_id: run.id,
-        outcome,
-        detail,
-        finished_at: now,
-        counts: run.counts,
-        errors: run.errors.clone(),
-        cursor_at: is_complete.then_some(run.started_at),
-        next_due_at,
-        failures,
-        deactivate: deactivate.clone(),
-        chain,
-    };
+    let finish = end_of(loaded, &run, (outcome, detail), chain, now);
     let written = until_stored(services, async || {
         services.store.finish_run(finish.clone(), services.epoch).await
     });
-    let is_chained = match written.await {
-        Ok(is_chained) => is_chained,
+    let end = match written.await {
+        Ok(end) => end,
         Err(error) => {
             tracing::error!(automation.id = %job.automation_id, run.id = %run.id, error = ?error, "the end of a run is not stored");
             return Conclusion::of_store(services, &error);
         }
     };
-    if let Some(next) = chain.filter(|_| is_chained) {
+    if let Some(next) = chain.filter(|_| end.is_chained) {
         services.wakes.wake(&[next]);
     }
+    // What follows from a version that is changed already does not happen.
+    let next_due_at = finish.next_due_at.filter(|_| !end.is_changed);
+    let deactivate = finish.deactivate.filter(|_| !end.is_changed);
     announce(job, &run, outcome, next_due_at, deactivate.as_deref(), now);
     let ended = Ended {
         started_at: run.started_at,
@@ -200,12 +182,48 @@ async fn finish(
     let next = match (deactivate, outcome) {
         (Some(_), _) => Finished::Deactivated,
         // What the change asks for is in the rows.
+        (None, _) if end.is_changed => Finished::Unclear,
         (None, RunOutcome::Cancelled) => Finished::Unclear,
         (None, _) => Finished::Next(next_due_at),
     };
     Conclusion {
         next: Next::Finished(next),
         ended: Some(ended),
+    }
+}
+
+/// What is to be written at the end of a run.
+fn end_of(
+    loaded: &LoadedAutomation,
+    run: &AutomationRun,
+    (outcome, detail): (RunOutcome, Option<String>),
+    chain: Option<AutomationId>,
+    now: Timestamp,
+) -> FinishRun {
+    let row = &loaded.row;
+    let is_complete = matches!(outcome, RunOutcome::Success | RunOutcome::Partial);
+    let failures = failures(loaded.state.failures, outcome);
+    let deactivate = detail.clone().filter(|_| outcome == RunOutcome::ScriptError);
+    let next_due_at = match deactivate {
+        Some(_) => None,
+        None => next_due(loaded, outcome, failures, now),
+    };
+    FinishRun {
+        tenant_id: row.tenant_id,
+        automation_id: row.id,
+        run_id: run.id,
+        version: row.version,
+        anchor_at: row.anchor_at,
+        outcome,
+        detail,
+        finished_at: now,
+        counts: run.counts,
+        errors: run.errors.clone(),
+        cursor_at: is_complete.then_some(run.started_at),
+        next_due_at,
+        failures,
+        deactivate,
+        chain,
     }
 }
 

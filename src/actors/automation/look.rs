@@ -34,7 +34,9 @@ pub(super) enum Look {
 pub(super) async fn look(services: Arc<Services>, tenant: TenantId, id: AutomationId) -> Look {
     loop {
         match once(&services, tenant, id).await {
-            Ok(seen) => return seen,
+            Ok(Some(seen)) => return seen,
+            // They changed while they were read.
+            Ok(None) => {}
             Err(store::Error::Closed | store::Error::NotFound) => return Look::Gone,
             Err(error) => {
                 tracing::error!(automation.id = %id, error = ?error, "an automation cannot be read; trying again");
@@ -44,15 +46,16 @@ pub(super) async fn look(services: Arc<Services>, tenant: TenantId, id: Automati
     }
 }
 
-async fn once(services: &Services, tenant: TenantId, id: AutomationId) -> store::Result<Look> {
+/// None: the automation was changed meanwhile.
+async fn once(services: &Services, tenant: TenantId, id: AutomationId) -> store::Result<Option<Look>> {
     let store = &services.store;
     let loaded = store.load_automation(tenant, id).await?;
     let Some(loaded) = loaded.filter(|loaded| loaded.row.enabled) else {
-        return Ok(Look::Gone);
+        return Ok(Some(Look::Gone));
     };
     let connection = store.connection(tenant, loaded.row.connection_id).await?;
     let Some(connection) = connection.filter(|connection| connection.enabled) else {
-        return Ok(Look::Gone);
+        return Ok(Some(Look::Gone));
     };
     let is_event_based = loaded.row.definition.automation_type == AutomationType::EventBased;
     let asked = if loaded.state.requested_by.is_some() {
@@ -67,10 +70,13 @@ async fn once(services: &Services, tenant: TenantId, id: AutomationId) -> store:
         .as_ref()
         .map(|run| run.resume_at.unwrap_or(run.started_at));
     let next_due_at = match (loaded.state.next_due_at, is_event_based) {
-        (None, false) => first_due(services, &loaded).await?,
+        (None, false) => match first_due(services, &loaded).await? {
+            Some(due_at) => due_at,
+            None => return Ok(None),
+        },
         (stored, _) => stored,
     };
-    Ok(Look::Rows {
+    Ok(Some(Look::Rows {
         name: loaded.row.definition.name.as_str().into(),
         rows: Loaded {
             blocked: connection.state.health == Health::NeedsReauthorisation,
@@ -78,7 +84,7 @@ async fn once(services: &Services, tenant: TenantId, id: AutomationId) -> store:
             asked,
             next_due_at,
         },
-    })
+    }))
 }
 
 /// After a failure, events wait for the time of the next try: it is armed as the next due time.
@@ -87,14 +93,15 @@ fn may_try_again(services: &Services, loaded: &LoadedAutomation) -> bool {
     loaded.state.next_due_at.is_none_or(|next| next <= now)
 }
 
-/// The first due time after what due times are counted from; in the past where nobody was there for it.
-async fn first_due(services: &Services, loaded: &LoadedAutomation) -> store::Result<Option<Timestamp>> {
+/// The first due time after what due times are counted from; in the past where nobody was there for it. None: they are counted
+/// from elsewhere by now.
+async fn first_due(services: &Services, loaded: &LoadedAutomation) -> store::Result<Option<Option<Timestamp>>> {
     let row = &loaded.row;
     let due_at = schedule_of(&row.definition, row.anchor_at).and_then(|schedule| schedule.next_after(row.anchor_at));
     // So that people see it.
-    services
+    let is_written = services
         .store
-        .set_automation_due(row.tenant_id, row.id, due_at, services.epoch)
+        .set_automation_due(row.tenant_id, row.id, row.anchor_at, due_at, services.epoch)
         .await?;
-    Ok(due_at)
+    Ok(is_written.then_some(due_at))
 }

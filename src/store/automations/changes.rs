@@ -8,7 +8,10 @@ use sea_orm::{
 
 use super::{StoredAutomation, event_entity, of};
 use crate::{
-    domain::ids::{AutomationId, ConnectionId, TenantId, UserId},
+    domain::{
+        automation::Automation,
+        ids::{AutomationId, ConnectionId, TenantId, UserId},
+    },
     store::{
         Error, Result, Store,
         audit::{self, Entry},
@@ -71,7 +74,8 @@ impl Store {
     }
 
     /// Writes an automation over its version before. Where its due times are counted from another `anchor_at` than before, the
-    /// next one is forgotten, so that its actor finds it anew; where it hears of another entity, so is what it has not looked at.
+    /// next one is forgotten, so that its actor finds it anew; where it hears of another entity, so is what it has not looked at;
+    /// where it looks at other records, so is from where it looks on.
     ///
     /// # Errors
     /// [`Error::Unique`], [`Error::Stale`], [`Error::NotFound`].
@@ -81,12 +85,16 @@ impl Store {
         let this = is(tenant_id, changed.connection_id, id);
         let (before, anchor) = (changed.version - 1, changed.anchor_at.as_microsecond());
         let hears_of = event_entity(&changed.definition);
+        let definition = changed.definition.clone();
         let row = changeable(changed)?;
         self.write(move |transaction| {
             Box::pin(async move {
                 let found = lock(transaction, this.clone(), Some(before)).await?;
                 if found.event_entity != hears_of {
                     forget_events(transaction, tenant_id, id.uuid()).await?;
+                }
+                if !looks_alike(&listing::read("automation", found.id, &found.definition)?, &definition) {
+                    forget_cursor(transaction, tenant_id, id, clock.now_us()).await?;
                 }
                 Entity::update_many().set(row).filter(this).exec(transaction).await?;
                 if found.anchor_at != anchor {
@@ -212,6 +220,38 @@ async fn forget_due_time(
             .col_expr(automation_state::Column::RequestedBy, Expr::value(None::<uuid::Uuid>));
     }
     update
+        .filter(automation_state::Column::TenantId.eq(tenant_id.uuid()))
+        .filter(automation_state::Column::AutomationId.eq(id.uuid()))
+        .exec(transaction)
+        .await?;
+    Ok(())
+}
+
+/// Whether both look at the same records: what one has seen, the other need not look at again.
+fn looks_alike(one: &Automation, other: &Automation) -> bool {
+    let looks_at = |definition: &Automation| {
+        (
+            definition.perform_action.clone(),
+            definition.applies_to.clone(),
+            definition.applies_to_function,
+            definition.direction,
+            definition.additional_criteria,
+            definition.criteria.clone(),
+        )
+    };
+    looks_at(one) == looks_at(other)
+}
+
+/// All records are looked at again.
+async fn forget_cursor(
+    transaction: &DatabaseTransaction,
+    tenant_id: TenantId,
+    id: AutomationId,
+    now: i64,
+) -> Result<()> {
+    automation_state::Entity::update_many()
+        .col_expr(automation_state::Column::CursorAt, Expr::value(None::<i64>))
+        .col_expr(automation_state::Column::UpdatedAt, Expr::value(now))
         .filter(automation_state::Column::TenantId.eq(tenant_id.uuid()))
         .filter(automation_state::Column::AutomationId.eq(id.uuid()))
         .exec(transaction)

@@ -33,6 +33,10 @@ pub struct FinishRun {
     pub automation_id: AutomationId,
     /// Which run.
     pub run_id: RunId,
+    /// The version of the automation that ran.
+    pub version: i64,
+    /// From where the due times of that version are counted.
+    pub anchor_at: Timestamp,
     /// How it ended.
     pub outcome: RunOutcome,
     /// Why, in words, where it was no success.
@@ -55,27 +59,39 @@ pub struct FinishRun {
     pub chain: Option<AutomationId>,
 }
 
+/// What the end of a run came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RunEnd {
+    /// The automation to chain is now asked to run.
+    pub is_chained: bool,
+    /// The automation was changed while it ran: its rows are to be read again.
+    pub is_changed: bool,
+}
+
 impl Store {
     /// Ends a run and writes what follows: the cursor, the next due time, a deactivation, the run of another automation; all of
-    /// it or nothing. Answers whether the automation to chain is now asked to run.
+    /// it or nothing. Where the automation was changed meanwhile, what follows from its old version is left out: the cursor,
+    /// the failures and a deactivation, and the next due time where it is counted from elsewhere now.
     ///
     /// # Errors
     /// [`Error::Lease`]; [`Error::NotFound`]: the run has ended already, or its automation is gone.
-    pub async fn finish_run(&self, finish: FinishRun, epoch: i64) -> Result<bool> {
+    pub async fn finish_run(&self, finish: FinishRun, epoch: i64) -> Result<RunEnd> {
         let now = self.clock().now_us();
         self.write(move |transaction| {
             Box::pin(async move {
                 ledger::hold_shard_of(transaction, finish.automation_id.uuid(), epoch).await?;
-                lock_automation(transaction, finish.tenant_id, finish.automation_id).await?;
+                let found = lock_automation(transaction, finish.tenant_id, finish.automation_id).await?;
+                let is_changed = found.version != finish.version;
                 end_run(transaction, &finish).await?;
-                leave_state(transaction, &finish, now).await?;
-                if let Some(reason) = &finish.deactivate {
+                leave_state(transaction, &finish, &found, now).await?;
+                if let Some(reason) = finish.deactivate.as_ref().filter(|_| !is_changed) {
                     deactivate(transaction, &finish, reason, now).await?;
                 }
-                match finish.chain {
-                    Some(next) => request_run(transaction, finish.tenant_id, next, finish.run_id, now).await,
-                    None => Ok(false),
-                }
+                let is_chained = match finish.chain {
+                    Some(next) => request_run(transaction, finish.tenant_id, next, finish.run_id, now).await?,
+                    None => false,
+                };
+                Ok(RunEnd { is_chained, is_changed })
             })
         })
         .await
@@ -101,22 +117,33 @@ async fn end_run(transaction: &DatabaseTransaction, finish: &FinishRun) -> Resul
     }
 }
 
-async fn leave_state(transaction: &DatabaseTransaction, finish: &FinishRun, now: i64) -> Result<()> {
+async fn leave_state(
+    transaction: &DatabaseTransaction,
+    finish: &FinishRun,
+    found: &automation::Model,
+    now: i64,
+) -> Result<()> {
     let run = Entity::find_by_id(finish.run_id.uuid())
         .filter(Column::TenantId.eq(finish.tenant_id.uuid()))
         .one(transaction)
         .await?
         .ok_or(Error::NotFound)?;
+    // Counted from elsewhere, it is to be found anew.
+    let next_due_at = finish
+        .next_due_at
+        .filter(|_| found.anchor_at == finish.anchor_at.as_microsecond());
     let mut update = automation_state::ActiveModel {
-        next_due_at: Set(finish.next_due_at.map(Timestamp::as_microsecond)),
-        failures: Set(i32::try_from(finish.failures).unwrap_or(i32::MAX)),
+        next_due_at: Set(next_due_at.map(Timestamp::as_microsecond)),
         last_run_at: Set(Some(run.started_at)),
         last_outcome: Set(Some(finish.outcome.as_str().to_owned())),
         updated_at: Set(now),
         ..Default::default()
     };
-    if let Some(cursor_at) = finish.cursor_at {
-        update.cursor_at = Set(Some(cursor_at.as_microsecond()));
+    if found.version == finish.version {
+        update.failures = Set(i32::try_from(finish.failures).unwrap_or(i32::MAX));
+        if let Some(cursor_at) = finish.cursor_at {
+            update.cursor_at = Set(Some(cursor_at.as_microsecond()));
+        }
     }
     let runs = automation_state::Column::RunCount;
     automation_state::Entity::update_many()

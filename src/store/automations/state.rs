@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, sea_query::Expr};
 
+use super::changes::lock_automation;
 use crate::{
     domain::{
         automation::run::RunOutcome,
@@ -47,7 +48,8 @@ impl Store {
         .await
     }
 
-    /// Writes when an automation runs next, where no run does that: at its start, and where a run is left out.
+    /// Writes when an automation runs next, where no run does that: at its start, and where a run is left out. Answers whether
+    /// it is written: not where its due times are no longer counted from `anchor_at`.
     ///
     /// # Errors
     /// [`Error::Lease`]: the shard belongs to another process. [`Error::NotFound`].
@@ -55,13 +57,18 @@ impl Store {
         &self,
         tenant_id: TenantId,
         id: AutomationId,
+        anchor_at: Timestamp,
         next_due_at: Option<Timestamp>,
         epoch: i64,
-    ) -> Result<()> {
+    ) -> Result<bool> {
         let now = self.clock().now_us();
         self.write(move |transaction| {
             Box::pin(async move {
                 ledger::hold_shard_of(transaction, id.uuid(), epoch).await?;
+                let found = lock_automation(transaction, tenant_id, id).await?;
+                if found.anchor_at != anchor_at.as_microsecond() {
+                    return Ok(false);
+                }
                 let written = Entity::update_many()
                     .col_expr(
                         Column::NextDueAt,
@@ -74,7 +81,7 @@ impl Store {
                     .await?;
                 match written.rows_affected {
                     0 => Err(Error::NotFound),
-                    _ => Ok(()),
+                    _ => Ok(true),
                 }
             })
         })

@@ -16,6 +16,7 @@ use super::{
     Noted, RecordChange, RecordNews, RunProgress, RunStep, StoredRecord, Target,
     events::{self, Source},
     link_of,
+    page::REPEATS_MAX,
     rows::in_target,
     step::Open,
     stored, this,
@@ -239,40 +240,19 @@ impl Store {
     /// # Errors
     /// As [`Store::advance_run`].
     pub async fn exported(&self, exported: Exported, step: RunStep) -> Result<ExportDone> {
-        self.write(move |txn| {
-            Box::pin(async move {
-                let target = &exported.target;
-                let open = Open::lock(txn, target.tenant_id, &step).await?;
-                let source = Source {
-                    connection_id: target.connection_id,
-                    automation_id: step.automation_id,
-                };
-                let doubles = forget_double(txn, &exported).await?;
-                let news = events::note(txn, target.tenant_id, Some(source), exported.at, doubles).await?;
-                let mut linked = link_row(target, &exported.key);
-                linked.remote_id = Set(Some(exported.remote_id.clone()));
-                linked.remote_version = Set(exported.remote_version.clone());
-                linked.remote_updated_at = Set(exported.remote_updated_at.map(|at| at.as_microsecond()));
-                linked.record_version = Set(exported.record_version);
-                row::Entity::insert(linked)
-                    .on_conflict(
-                        on_key()
-                            .update_columns([
-                                row::Column::RemoteId,
-                                row::Column::RemoteVersion,
-                                row::Column::RemoteUpdatedAt,
-                                row::Column::RecordVersion,
-                                row::Column::Pending,
-                            ])
-                            .to_owned(),
-                    )
-                    .exec_without_returning(txn)
-                    .await?;
-                let progress = open.advance(txn, step).await?;
-                Ok(ExportDone { progress, news })
-            })
-        })
-        .await
+        let mut tries = 0;
+        let exported = std::sync::Arc::new(exported);
+        loop {
+            let (own, step) = (exported.clone(), step.clone());
+            let done = self
+                .write(move |txn| Box::pin(async move { link(txn, &own, step).await }))
+                .await;
+            match done {
+                // An import made a record of the counterpart meanwhile, which is found now.
+                Err(Error::Unique(_)) if tries < REPEATS_MAX => tries += 1,
+                done => return done,
+            }
+        }
     }
 
     /// Records that the other side has refused a record, and will however often it is asked: the end of its note.
@@ -309,6 +289,39 @@ impl ExportCandidate {
         let synced = self.link.as_ref().map(|link| link.record_version);
         self.pending.is_some() || synced.is_none_or(|synced| self.record.version > synced)
     }
+}
+
+/// Records that the other side has taken a record.
+async fn link(txn: &DatabaseTransaction, exported: &Exported, step: RunStep) -> Result<ExportDone> {
+    let target = &exported.target;
+    let open = Open::lock(txn, target.tenant_id, &step).await?;
+    let source = Source {
+        connection_id: target.connection_id,
+        automation_id: step.automation_id,
+    };
+    let doubles = forget_double(txn, exported).await?;
+    let news = events::note(txn, target.tenant_id, Some(source), exported.at, doubles).await?;
+    let mut linked = link_row(target, &exported.key);
+    linked.remote_id = Set(Some(exported.remote_id.clone()));
+    linked.remote_version = Set(exported.remote_version.clone());
+    linked.remote_updated_at = Set(exported.remote_updated_at.map(|at| at.as_microsecond()));
+    linked.record_version = Set(exported.record_version);
+    row::Entity::insert(linked)
+        .on_conflict(
+            on_key()
+                .update_columns([
+                    row::Column::RemoteId,
+                    row::Column::RemoteVersion,
+                    row::Column::RemoteUpdatedAt,
+                    row::Column::RecordVersion,
+                    row::Column::Pending,
+                ])
+                .to_owned(),
+        )
+        .exec_without_returning(txn)
+        .await?;
+    let progress = open.advance(txn, step).await?;
+    Ok(ExportDone { progress, news })
 }
 
 /// Takes the counterpart from a record that an import made of it before its link was known. That record is removed, unless

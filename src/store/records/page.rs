@@ -22,8 +22,9 @@ use work::{Work, Written};
 
 mod work;
 
-/// How often a page is repeated when somebody else made the same records or links meanwhile (PostgreSQL only).
-const REPEATS_MAX: u32 = 3;
+/// How often a page, or the end of an export, is repeated when somebody else made the same records or links meanwhile
+/// (PostgreSQL only).
+pub(super) const REPEATS_MAX: u32 = 3;
 
 /// A page of records that came, after scripts and mapping.
 #[derive(Clone, Debug)]

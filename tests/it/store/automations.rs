@@ -14,7 +14,7 @@ use orrery::{
     providers::PagePlace,
     store::{
         Error, Page, PurgeRules,
-        automations::{AutomationRun, FinishRun, NewRun, Toggle},
+        automations::{AutomationRun, FinishRun, NewRun, RunEnd, Toggle},
         listing::Window,
         records::{PageStep, RunStep},
     },
@@ -25,6 +25,8 @@ use super::{
     fixture::{Fixture, settings},
 };
 use crate::support::postgres::{self, for_each_database};
+
+mod changes;
 
 impl Fixture {
     fn new_run(&self, automation: AutomationId, trigger: RunTrigger) -> NewRun {
@@ -63,11 +65,18 @@ impl Fixture {
         }
     }
 
-    fn end_of(&self, automation: AutomationId, run: RunId) -> FinishRun {
+    /// The end of a run of the automation as it is now, with any version if it is gone.
+    async fn end_of(&self, automation: AutomationId, run: RunId) -> FinishRun {
+        let loaded = self.store.load_automation(self.tenant, automation).await.unwrap();
+        let (version, anchor_at) = loaded.map_or((1, self.clock.now()), |loaded| {
+            (loaded.row.version, loaded.row.anchor_at)
+        });
         FinishRun {
             tenant_id: self.tenant,
             automation_id: automation,
             run_id: run,
+            version,
+            anchor_at,
             outcome: RunOutcome::Success,
             detail: None,
             finished_at: self.clock.now(),
@@ -138,10 +147,16 @@ async fn a_run_moves_page_by_page_and_leaves_its_end() {
         store.continue_run(tenant, id, run, epoch).await.unwrap();
         assert_eq!(fixture.stored_run(run).await.resume_at, None);
         store.advance_run(tenant, fixture.page(id, run, 1)).await.unwrap();
-        let mut finish = fixture.end_of(id, run);
+        let mut finish = fixture.end_of(id, run).await;
         finish.cursor_at = Some(open.started_at);
         finish.next_due_at = Some(resume_at);
-        assert!(!store.finish_run(finish.clone(), epoch).await.unwrap());
+        assert_eq!(
+            store.finish_run(finish.clone(), epoch).await.unwrap(),
+            RunEnd {
+                is_chained: false,
+                is_changed: false
+            }
+        );
         let twice = store.finish_run(finish, epoch).await;
         assert!(matches!(twice, Err(Error::NotFound)), "{twice:?}");
         let late = store.advance_run(tenant, fixture.page(id, run, 2)).await;
@@ -154,7 +169,7 @@ async fn a_run_moves_page_by_page_and_leaves_its_end() {
             (Some(open.started_at), Some(resume_at), 1, Some(RunOutcome::Success))
         );
         let next = fixture.begin(id).await;
-        let mut failed = fixture.end_of(id, next);
+        let mut failed = fixture.end_of(id, next).await;
         (failed.outcome, failed.failures) = (RunOutcome::Failed, 1);
         failed.detail = Some("The provider is down.".to_owned());
         store.finish_run(failed, epoch).await.unwrap();
@@ -192,25 +207,28 @@ async fn an_end_asks_the_next_automation_and_disables_this_one() {
             fixture.automate(here, timer("Next")).await.id,
         );
         let run = fixture.begin(first).await;
-        let mut finish = fixture.end_of(first, run);
+        let mut finish = fixture.end_of(first, run).await;
         finish.chain = Some(next);
-        assert!(store.finish_run(finish, epoch).await.unwrap());
+        assert!(store.finish_run(finish, epoch).await.unwrap().is_chained);
         let asked = store.automation_state(tenant, next).await.unwrap().requested_by;
         assert_eq!(asked, Some(run));
         let by_hand = fixture.new_run(next, RunTrigger::Manual);
         store.begin_run(by_hand.clone(), epoch).await.unwrap();
         let still = store.automation_state(tenant, next).await.unwrap().requested_by;
         assert_eq!(still, Some(run), "only the run that was asked for takes the request");
-        store.finish_run(fixture.end_of(next, by_hand.id), epoch).await.unwrap();
+        store
+            .finish_run(fixture.end_of(next, by_hand.id).await, epoch)
+            .await
+            .unwrap();
         let chained = fixture.new_run(next, RunTrigger::Chained);
         store.begin_run(chained.clone(), epoch).await.unwrap();
         assert_eq!(store.automation_state(tenant, next).await.unwrap().requested_by, None);
-        let mut broken = fixture.end_of(next, chained.id);
+        let mut broken = fixture.end_of(next, chained.id).await;
         broken.outcome = RunOutcome::ScriptError;
         broken.deactivate = Some("TypeError: x is undefined".to_owned());
         broken.chain = Some(next);
         assert!(
-            !store.finish_run(broken, epoch).await.unwrap(),
+            !store.finish_run(broken, epoch).await.unwrap().is_chained,
             "a disabled one is not asked"
         );
         let loaded = store.load_automation(tenant, next).await.unwrap().unwrap();
@@ -266,7 +284,8 @@ async fn definitions_are_written_under_their_version_and_live_with_their_connect
         assert_eq!(chains, [(id, None), (after.id, Some("Suppliers"))]);
         let due = fixture.clock.now();
         let epoch = fixture.lease.epoch();
-        store.set_automation_due(tenant, id, Some(due), epoch).await.unwrap();
+        let written = store.set_automation_due(tenant, id, automation.anchor_at, Some(due), epoch);
+        assert!(written.await.unwrap());
         let mut changed = automation.clone();
         changed.version = 2;
         changed.definition.description = Some("For people".to_owned());
@@ -298,7 +317,7 @@ async fn definitions_are_written_under_their_version_and_live_with_their_connect
         let deleted = store.delete_automation(tenant, here, id, Some(3), fixture.audit_entry());
         deleted.await.unwrap();
         assert_eq!(fixture.stored_run(run).await.outcome, Some(RunOutcome::Cancelled));
-        let late = store.finish_run(fixture.end_of(id, run), epoch).await;
+        let late = store.finish_run(fixture.end_of(id, run).await, epoch).await;
         assert!(matches!(late, Err(Error::NotFound)), "{late:?}");
         let begun = store.begin_run(fixture.new_run(id, RunTrigger::Schedule), epoch).await;
         assert!(matches!(begun, Err(Error::NotFound)), "{begun:?}");
@@ -361,9 +380,14 @@ async fn whoever_lost_the_lease_writes_nothing_of_a_run() {
     let lost = |result: Result<(), Error>| assert!(matches!(result, Err(Error::Lease(_))), "{result:?}");
     lost(store.advance_run(tenant, first.page(id, run, 0)).await.map(drop));
     lost(store.suspend_run(tenant, id, run, None, "w".to_owned(), epoch).await);
-    lost(store.finish_run(first.end_of(id, run), epoch).await.map(drop));
+    lost(store.finish_run(first.end_of(id, run).await, epoch).await.map(drop));
     lost(store.begin_run(first.new_run(id, RunTrigger::Manual), epoch).await);
-    lost(store.set_automation_due(tenant, id, None, epoch).await);
+    lost(
+        store
+            .set_automation_due(tenant, id, first.clock.now(), None, epoch)
+            .await
+            .map(drop),
+    );
     let seen = orrery::store::connections::SeenHealth {
         version: 1,
         health: orrery::domain::connection::Health::Error,
@@ -396,7 +420,7 @@ async fn old_runs_go_and_open_ones_stay() {
         let id = fixture.automate(here, timer("Suppliers")).await.id;
         for _ in 0..3 {
             let run = fixture.begin(id).await;
-            store.finish_run(fixture.end_of(id, run), epoch).await.unwrap();
+            store.finish_run(fixture.end_of(id, run).await, epoch).await.unwrap();
         }
         let open = fixture.begin(id).await;
         let rules = PurgeRules::from_settings(&settings(&url));

@@ -163,7 +163,9 @@ impl<'a> Work<'a> {
                 text.len()
             )));
         }
-        known.apply(self.target, self.page, key, item, decision, text);
+        // The other side does not have what was changed here, and does not learn it from this page.
+        let unsynced = known.is_changed_here() && merged.is_some_and(|merged| merged != item.data);
+        known.apply(self.page, key, item, decision, text, unsynced);
         match known.link {
             Some(_) => self.by_remote.insert(item.remote_id.clone(), key.to_owned()),
             None => self.by_remote.remove(&item.remote_id),
@@ -314,16 +316,17 @@ impl<'a> Work<'a> {
 }
 
 impl Known {
-    /// Does what was decided.
+    /// Does what was decided; `unsynced`: what was changed here is still to be sent.
     fn apply(
         &mut self,
-        target: &Target,
         page: &PageCommit,
         key: &str,
         item: &Incoming,
         decision: Decision,
         data: String,
+        unsynced: bool,
     ) {
+        let target = &page.target;
         let at = page.at.as_microsecond();
         let changed_at = item.remote_updated_at.map_or(at, |at| at.as_microsecond());
         match decision {
@@ -357,8 +360,10 @@ impl Known {
             (Decision::NotApplicable, _) => return,
             // The other side has nothing any more that could be linked.
             _ if item.deleted => None,
-            // What is newer here was never there.
-            (Decision::SkippedNewer, _) => Some(self.link.as_ref().map_or(0, |link| link.record_version)),
+            // What is newer here was never there, nor were members that are only here.
+            (decision, _) if unsynced || decision == Decision::SkippedNewer => {
+                Some(self.link.as_ref().map_or(0, |link| link.record_version))
+            }
             (_, version) => version,
         };
         let link = synced.map(|record_version| record_link::Model {
@@ -375,6 +380,12 @@ impl Known {
         });
         self.link_changed |= self.link != link;
         self.link = link;
+    }
+
+    /// Whether it was changed here since both sides had the same, or never was the same.
+    fn is_changed_here(&self) -> bool {
+        let synced = self.link.as_ref().map_or(0, |link| link.record_version);
+        self.now.as_ref().is_some_and(|now| now.version > synced)
     }
 
     /// Whether the record at this key has nothing to do with an object whose id is the key: it came from elsewhere.

@@ -172,6 +172,42 @@ async fn what_is_refused_is_no_longer_on_its_way() {
 }
 
 #[tokio::test]
+async fn an_import_at_the_same_time_does_not_keep_an_export_from_being_recorded() {
+    for_each_database(|url| async move {
+        let scene = Scene::open(&url).await;
+        let other = scene.fixture.automate(scene.connection, timer("Other")).await.id;
+        let run = NewRun {
+            id: scene.fixture.clock.new_id().into(),
+            tenant_id: scene.fixture.tenant,
+            automation_id: other,
+            trigger: RunTrigger::Schedule,
+            started_at: scene.fixture.clock.now(),
+            since_at: None,
+        };
+        let other_run = run.id;
+        let begun = scene.fixture.store.begin_run(run, scene.fixture.lease.epoch());
+        begun.await.unwrap();
+        for number in 0..20 {
+            let (key, remote) = (format!("k{number}"), format!("R{number}"));
+            scene.put(&key, json!({"n": 1})).await;
+            assert_eq!(intend(&scene, &key, pending(1)).await, None);
+            let mut page = scene.page(number, vec![came(&remote, 9, json!({"n": 1}))]);
+            (page.step.automation_id, page.step.run_id) = (other, other_run);
+            let store = &scene.fixture.store;
+            let (page, done) = tokio::join!(
+                store.commit_page(page),
+                store.exported(exported(&scene, &key, 1, &remote), scene.step(None))
+            );
+            page.unwrap();
+            done.unwrap();
+            assert!(scene.record(&remote).await.is_none(), "no second record {number}");
+            assert_eq!(scene.record(&key).await.unwrap().links[0].remote_id, remote);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn what_an_import_took_for_new_meanwhile_is_no_second_record() {
     for_each_database(|url| async move {
         let scene = Scene::open(&url).await;

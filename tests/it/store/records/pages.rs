@@ -122,6 +122,46 @@ async fn newer_records_are_left_alone_and_remote_deletions_are_followed() {
 }
 
 #[tokio::test]
+async fn what_was_changed_here_stays_to_be_sent_whatever_comes() {
+    for_each_database(|url| async move {
+        let scene = Scene::open(&url).await;
+        let all = ["same", "other", "gone"].map(|id| came(id, 10, json!({"n": 1})));
+        scene.commit(0, all.to_vec()).await;
+        for key in ["same", "other", "gone", "unlinked"] {
+            scene.put(key, json!({"n": 1, "mine": 2})).await;
+        }
+        let synced = async |key: &str| scene.record(key).await.unwrap().links[0].record_version;
+        let items = vec![
+            came("same", 10, json!({"n": 1})),
+            came("gone", 10, json!({"n": 1})),
+            came("unlinked", 10, json!({"n": 1})),
+            came("other", 10, json!({"n": 3})),
+        ];
+        let mut page = scene.page(1, items);
+        page.policy.do_not_over_write = false;
+        let done = scene.fixture.store.commit_page(page).await.unwrap();
+        use Decision::{LinkOnly, SkippedNewer, Unchanged, Update};
+        let decisions: Vec<_> = decided(&done).into_iter().map(|(_, done)| done.unwrap()).collect();
+        assert_eq!(decisions, [Unchanged, Unchanged, LinkOnly, Update]);
+        assert_eq!(scene.data("other").await.unwrap(), (json!({"n": 3, "mine": 2}), 3));
+        for (key, version) in [("same", 1), ("gone", 1), ("unlinked", 0), ("other", 1)] {
+            assert_eq!(synced(key).await, version, "{key}");
+        }
+        // A deletion there does not take what was changed here with it.
+        let done = scene.commit(2, vec![deleted("gone")]).await;
+        assert_eq!(decided(&done), [(Some("gone"), Ok(SkippedNewer))]);
+        // Once the other side has all of it, so it is.
+        let all = json!({"n": 1, "mine": 2});
+        scene.commit(3, vec![came("same", 11, all)]).await;
+        assert_eq!(synced("same").await, 2);
+        // Members that are only here, of which the other side was told, are no change.
+        scene.commit(4, vec![came("same", 12, json!({"n": 4}))]).await;
+        assert_eq!((scene.data("same").await.unwrap().1, synced("same").await), (3, 3));
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn keys_are_those_of_the_mapping_or_the_remote_ids_and_never_mix_records() {
     for_each_database(|url| async move {
         let scene = Scene::open(&url).await;
