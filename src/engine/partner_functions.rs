@@ -5,8 +5,15 @@ use std::collections::HashMap;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Engine, caller::Caller, change::again_if_stale, connections::Connection, refusal::body_refused};
+use super::{
+    Engine,
+    caller::Caller,
+    change::again_if_stale,
+    connections::Connection,
+    refusal::{body_refused, tell},
+};
 use crate::{
+    actors::observed::KIND_AUTOMATION,
     domain::{
         connection::ProviderKind,
         ids::{ConnectionId, PartnerFunctionId, ScriptId},
@@ -141,6 +148,7 @@ impl PartnerFunctions<'_> {
         );
         let created = self.engine.store().create_partner_function(row.clone(), entry).await;
         created.map_err(|error| refused(error, &row))?;
+        self.tell_automations(caller, connection.id).await?;
         self.shown(connection, row).await
     }
 
@@ -158,6 +166,7 @@ impl PartnerFunctions<'_> {
     ) -> Result<PartnerFunctionShown> {
         let connection = self.engine.connections().get(caller, connection).await?;
         let row = again_if_stale(version, || self.write(caller, connection.id, id, version, body)).await?;
+        self.tell_automations(caller, connection.id).await?;
         self.shown(connection, row).await
     }
 
@@ -187,6 +196,9 @@ impl PartnerFunctions<'_> {
             .set_partner_function_enabled(caller.tenant_id, connection, id, version, enabled, entry)
             .await
             .map_err(|error| refused(error, &before))?;
+        if enabled {
+            self.tell_automations(caller, connection).await?;
+        }
         Ok(())
     }
 
@@ -243,6 +255,15 @@ impl PartnerFunctions<'_> {
         let written = self.engine.store().update_partner_function(after.clone(), entry).await;
         written.map_err(|error| refused(error, &after))?;
         Ok(after)
+    }
+
+    /// After a commit: automations that missed the partner function look whether they can go on.
+    async fn tell_automations(&self, caller: &Caller, connection: ConnectionId) -> Result<()> {
+        let store = self.engine.store();
+        for automation in store.automation_ids_of(caller.tenant_id, connection).await? {
+            tell(self.engine, caller, KIND_AUTOMATION, automation.uuid()).await;
+        }
+        Ok(())
     }
 
     /// Whether its scripts are there.

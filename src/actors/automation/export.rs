@@ -101,7 +101,8 @@ async fn all(run: &mut Run) -> Result<(), Halt> {
         let query = ExportQuery {
             target: run.plan.target(),
             applies_to: run.plan.automation.applies_to_function,
-            since: run.row.since_at,
+            // The links say what is due; a record that was refused once is tried again, however old it is.
+            since: None,
             after: run.row.place.clone().map(|PagePlace(key)| key),
             limit: PAGE_RECORDS,
         };

@@ -45,7 +45,8 @@ pub(super) async fn send(run: &mut Run, candidate: ExportCandidate) -> Result<()
                 export,
             };
             let written = deliver(run, parcel).await?;
-            if record_version >= candidate.record.version || written.is_none() {
+            // The counterpart is there now: what is newer here may be none of the automation's business.
+            if record_version >= candidate.record.version || written.is_none() || !run.plan.is_for(true) {
                 return Ok(());
             }
             written

@@ -61,6 +61,8 @@ pub struct ConnectionActor {
     /// The renewal of the token ahead of its end, and when.
     renewal: Option<(SpawnHandle, Timestamp)>,
     timers: u32,
+    /// The registry counts it no more; it serves the gates that are left, then ends.
+    is_retired: bool,
     phase: &'static str,
     since: Timestamp,
     counters: Counters,
@@ -83,6 +85,7 @@ impl ConnectionActor {
             writing: false,
             renewal: None,
             timers: 0,
+            is_retired: false,
             phase: "idle",
             counters: Counters::default(),
         }
@@ -90,6 +93,23 @@ impl ConnectionActor {
 
     fn id(&self) -> ConnectionId {
         self.member.id.into()
+    }
+
+    /// Lets no new work in, and ends; where work is going through it, when that has ended. The registry may start the next
+    /// instance meanwhile, to which the gates of this one turn.
+    fn retire(&mut self, ctx: &mut Context<Self>) {
+        if self.is_retired {
+            return;
+        }
+        // What is being read is not for this one any more.
+        self.loads += 1;
+        self.stop_renewal(ctx);
+        self.is_retired = self.post.as_ref().is_some_and(|post| self.services.gates.close(post));
+        if self.is_retired {
+            self.member.exited(ExitReason::Gone);
+        } else {
+            ctx.stop();
+        }
     }
 
     /// Reads the row, however often it takes.
@@ -116,7 +136,7 @@ impl ConnectionActor {
             match found {
                 Some(loaded) => actor.loaded(loaded, ctx),
                 // The registry looks at the row, and finds none either.
-                None => ctx.stop(),
+                None => actor.retire(ctx),
             }
         }));
     }
@@ -219,6 +239,9 @@ impl ConnectionActor {
 
     /// Shows the phase, and writes down how the connection fares where that has changed.
     fn settle(&mut self, ctx: &mut Context<Self>) {
+        if self.is_retired {
+            return;
+        }
         let now = self.services.clock.now();
         let phase = match self.health().0 {
             Health::Error => "error",
@@ -316,6 +339,9 @@ impl ConnectionActor {
 
     /// A request has just used the token: it is renewed ahead of its end, so that the next request need not wait for it.
     fn plan_renewal(&mut self, ctx: &mut Context<Self>) {
+        if self.is_retired {
+            return;
+        }
         let Some(Ok(credentials)) = self.prepared.as_ref().map(|prepared| &prepared.credentials) else {
             return;
         };
@@ -394,6 +420,8 @@ impl Actor for ConnectionActor {
         if let Some(post) = &self.post {
             self.services.gates.leave(post);
         }
-        self.member.exited(ExitReason::Gone);
+        if !self.is_retired {
+            self.member.exited(ExitReason::Gone);
+        }
     }
 }

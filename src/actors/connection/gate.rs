@@ -8,7 +8,8 @@ use crate::{
     actors::connection::{
         hub::{ConnectionGates, Post},
         outcome::{of_answer, of_error},
-        permit::{Ask, Granted},
+        permit::{Ask, Granted, Guest},
+        prepared::Prepared,
     },
     http::{self, Request, Response, RetryClass, Step},
     providers::{Account, Provider},
@@ -45,12 +46,13 @@ pub enum Refused {
 #[derive(Clone)]
 pub struct Gate {
     gates: ConnectionGates,
-    post: Arc<Post>,
+    guest: Arc<Guest>,
 }
 
 impl Gate {
     pub(super) fn new(gates: ConnectionGates, post: Arc<Post>) -> Self {
-        Self { gates, post }
+        let guest = Arc::new(Guest::new(post));
+        Self { gates, guest }
     }
 
     /// Waits for a place, sends with the connection's credentials, and lets the connection know how it went. Every status is an
@@ -72,16 +74,31 @@ impl Gate {
         self.pass(version, request, true).await
     }
 
-    /// The connection, as its actor read it last.
+    /// The connection, as its actor read it last; of the next actor, where this one has been followed by another.
     #[must_use]
     pub fn account(&self) -> Arc<Account> {
-        self.post.prepared().account.clone()
+        self.prepared().account.clone()
     }
 
     /// Its dialect.
     #[must_use]
     pub fn provider(&self) -> &'static dyn Provider {
-        self.post.prepared().provider
+        self.prepared().provider
+    }
+
+    fn prepared(&self) -> Arc<Prepared> {
+        let own = &self.guest.post;
+        let current = self.gates.post(own.tenant_id, own.id);
+        current.as_ref().unwrap_or(own).prepared()
+    }
+
+    /// The gate of the actor that is there now: another one than at the beginning, where that has ended or is ending.
+    fn current(&self) -> Self {
+        let own = &self.guest.post;
+        match self.gates.post(own.tenant_id, own.id) {
+            Some(post) if !Arc::ptr_eq(&post, own) => Self::new(self.gates.clone(), post),
+            _ => self.clone(),
+        }
     }
 
     async fn pass(&self, version: i64, request: Request, by_hand: bool) -> Result<Response, Refused> {
@@ -128,15 +145,17 @@ impl Gate {
 
     /// A permit of the actor; of the next one, where this one has just ended.
     async fn granted(&self, by_hand: bool) -> Result<Granted, Refused> {
-        match ask(&self.post, by_hand).await {
+        let current = self.current();
+        let post = &current.guest.post;
+        match ask(post, by_hand).await {
             Some(answer) => answer,
             None => {
-                let next = self.gates.gate(self.post.tenant_id, self.post.id).await?;
-                ask(&next.post, by_hand).await.unwrap_or_else(|| {
+                let next = self.gates.gate(post.tenant_id, post.id).await?;
+                ask(&next.guest.post, by_hand).await.unwrap_or_else(|| {
                     Err(Refused::Unavailable {
                         message: format!(
                             "The connection {} is being started again; try again in a moment.",
-                            self.post.prepared().name
+                            post.prepared().name
                         ),
                         retry_after_ms: Some(ASK_AGAIN_MS),
                     })

@@ -2,7 +2,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -46,6 +49,10 @@ pub(super) struct Post {
     pub id: ConnectionId,
     pub actor: Addr<ConnectionActor>,
     prepared: Mutex<Arc<Prepared>>,
+    /// Gates that lead here.
+    pub guests: AtomicUsize,
+    /// The actor ends when the last guest has gone.
+    pub is_closing: AtomicBool,
 }
 
 impl Post {
@@ -145,10 +152,19 @@ impl ConnectionGates {
             id: prepared.account.id,
             actor,
             prepared: Mutex::new(prepared),
+            guests: AtomicUsize::new(0),
+            is_closing: AtomicBool::new(false),
         });
         self.posts().insert(post.id, post.clone());
         self.inner.came.notify_waiters();
         post
+    }
+
+    /// An actor is to end: no gate leads there any more. Whether there are some that did, and tell it when they have gone.
+    pub(super) fn close(&self, post: &Arc<Post>) -> bool {
+        self.leave(post);
+        post.is_closing.store(true, Ordering::SeqCst);
+        post.guests.load(Ordering::SeqCst) > 0
     }
 
     /// An actor ends.
@@ -172,7 +188,8 @@ impl ConnectionGates {
         }
     }
 
-    fn post(&self, tenant: TenantId, id: ConnectionId) -> Option<Arc<Post>> {
+    /// The live actor of a connection, if there is one.
+    pub(super) fn post(&self, tenant: TenantId, id: ConnectionId) -> Option<Arc<Post>> {
         let posts = self.posts();
         let post = posts.get(&id).filter(|post| post.tenant_id == tenant)?;
         post.actor.connected().then(|| post.clone())

@@ -1,12 +1,12 @@
 //! Permits: the actor gives one to each request, and hears of its end, also of one that is dropped half-way.
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering};
 
 use actix::{Addr, Message};
 use tokio::sync::oneshot;
 
 use crate::{
-    actors::connection::{actor::ConnectionActor, gate::Refused, prepared::Prepared},
+    actors::connection::{actor::ConnectionActor, gate::Refused, hub::Post, prepared::Prepared},
     domain::connection::machine::{Outcome, Pledge},
 };
 
@@ -31,6 +31,36 @@ pub(super) struct Granted {
 pub struct Ended {
     pub(super) pledge: Pledge,
     pub(super) outcome: Outcome,
+}
+
+/// The last gate of an actor that is on its way out has gone.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Deserted;
+
+/// Counts a gate as long as it is there: an actor whose end was asked for lives on until its gates have gone.
+pub(super) struct Guest {
+    pub post: Arc<Post>,
+}
+
+impl Guest {
+    pub fn new(post: Arc<Post>) -> Self {
+        post.guests.fetch_add(1, Ordering::SeqCst);
+        Self { post }
+    }
+}
+
+impl Drop for Guest {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the last word of the last guest: a full mailbox must not lose it, and a drop cannot wait"
+    )]
+    fn drop(&mut self) {
+        let is_last = self.post.guests.fetch_sub(1, Ordering::SeqCst) == 1;
+        if is_last && self.post.is_closing.load(Ordering::SeqCst) {
+            self.post.actor.do_send(Deserted);
+        }
+    }
 }
 
 /// The right to have one request under way. Dropped without [`Permit::end`], it says nothing about the other side.

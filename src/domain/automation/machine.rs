@@ -6,7 +6,7 @@
 //! | Idle          | what the rows say    | -              | Running, start   | -                  | -            | -       | reload        | Stopped, exit  |
 //! | Waiting       | what the rows say    | Running, start | Running, start   | -                  | -            | -       | reload        | Stopped, exit  |
 //! | Running       | reload at the end    | -              | noted or refused | Idle, Waiting, ... | Suspended    | Paused  | reload at end | stop at end    |
-//! | Suspended     | what the rows say    | Running,resume | refused          | -                  | -            | -       | reload        | Stopped, exit  |
+//! | Suspended     | what the rows say    | Running,resume | noted or refused | -                  | -            | -       | reload        | Stopped, exit  |
 //! | Paused        | what the rows say    | -              | refused          | -                  | -            | -       | reload        | Stopped, exit  |
 //! | Stopped       | -                    | -              | refused          | -                  | -            | -       | -             | -              |
 //!
@@ -199,7 +199,7 @@ impl AutomationMachine {
             (Phase::Suspended, Event::Due { generation }) if generation == self.generation => {
                 self.start(Effect::Resume)
             }
-            (Phase::Starting, Event::Ask(trigger)) => self.note(trigger),
+            (Phase::Starting | Phase::Suspended, Event::Ask(trigger)) => self.note(trigger),
             (Phase::Idle | Phase::Waiting, Event::Ask(trigger)) => self.start(Effect::Start(trigger)),
             (_, Event::Changed) => vec![Effect::Reload],
             (_, Event::Stop) => self.exit(),
@@ -259,14 +259,28 @@ impl AutomationMachine {
             Some(at) if at > now => self.arm(Some(at), Phase::Suspended),
             Some(_) => self.start(Effect::Resume),
             None => match asked {
-                Some(trigger) => return self.start(Effect::Start(trigger)),
+                Some(trigger) => {
+                    let start = self.start(Effect::Start(trigger));
+                    // What the rows ask for besides stays there, and comes after this run.
+                    if let Some(other) = rows.asked.filter(|other| *other != trigger) {
+                        self.note(other);
+                    }
+                    return start;
+                }
                 None => return self.arm(rows.next_due_at, Phase::Waiting),
             },
         };
         match asked {
-            Some(RunTrigger::Manual) => effects.push(Effect::Refuse),
+            Some(RunTrigger::Manual) => {
+                effects.push(Effect::Refuse);
+                if let Some(other) = rows.asked.filter(|_| rows.open.is_some() && !rows.blocked) {
+                    self.note(other);
+                }
+            }
             // Done when the open run has ended.
-            Some(trigger) if matches!(self.phase, Phase::Running(_)) => effects.extend(self.note(trigger)),
+            Some(trigger) if matches!(self.phase, Phase::Running(_) | Phase::Suspended) => {
+                effects.extend(self.note(trigger));
+            }
             _ => {}
         }
         effects

@@ -95,7 +95,7 @@ fn the_transition_table() {
         ["Reload",  "Reload", "Reload",  "Reload", ".",      ".",  "refuse", "note",  "Waiting", "exit",   "Suspend", "Paused", "Reload", "Stop"],
         [".",       ".",      ".",       ".",      ".",      ".",  "refuse", "note",  "reload",  "reload", "reload",  "reload", ".",      "Stop"],
         [".",       ".",      ".",       ".",      ".",      ".",  "refuse", "note",  "exit",    "exit",   "exit",    "exit",   ".",      "."],
-        ["Waiting", "resume", "Suspend", "Paused", "resume", ".",  "refuse", ".",     ".",       ".",      ".",       ".",      "reload", "exit"],
+        ["Waiting", "resume", "Suspend", "Paused", "resume", ".",  "refuse", "note",   ".",       ".",      ".",       ".",      "reload", "exit"],
         ["Waiting", "resume", "Suspend", ".",      ".",      ".",  "refuse", ".",     ".",       ".",      ".",       ".",      "reload", "exit"],
         [".",       ".",      ".",       ".",      ".",      ".",  "refuse", "refuse", ".",      ".",      ".",       ".",      ".",      "."],
     ];
@@ -196,6 +196,51 @@ fn an_open_run_ends_before_what_is_asked_for() {
     );
     assert_eq!(machine.on(Event::Finished(Finished::Next(None))), []);
     assert_eq!(machine.phase(), Phase::Idle);
+}
+
+#[test]
+fn what_asks_while_a_run_waits_begins_after_it() {
+    let rows = Loaded {
+        open: Some(at(13)),
+        asked: Some(RunTrigger::Chained),
+        ..Loaded::default()
+    };
+    for looks in [1, 2] {
+        let mut machine = machine(Phase::Suspended);
+        for _ in 0..looks {
+            let [Effect::Arm { .. }] = machine.on(loaded(rows))[..] else {
+                panic!("the run waits on")
+            };
+        }
+        let generation = machine.generation();
+        assert_eq!(machine.on(Event::Due { generation }), [Effect::Disarm, Effect::Resume]);
+        let next = Event::Finished(Finished::Next(None));
+        assert_eq!(machine.on(next), [Effect::Start(RunTrigger::Chained)]);
+        assert_eq!(machine.on(next), [], "it is asked for once");
+    }
+}
+
+#[test]
+fn a_run_on_request_does_not_swallow_what_the_rows_ask_for() {
+    let asked = Loaded {
+        asked: Some(RunTrigger::Chained),
+        ..Loaded::default()
+    };
+    let mut machine = AutomationMachine::default();
+    machine.on(Event::Ask(RunTrigger::Manual));
+    assert_eq!(machine.on(loaded(asked)), [Effect::Start(RunTrigger::Manual)]);
+    let next = Event::Finished(Finished::Next(None));
+    assert_eq!(machine.on(next), [Effect::Start(RunTrigger::Chained)]);
+    assert_eq!(machine.on(next), []);
+
+    let mut machine = AutomationMachine::default();
+    machine.on(Event::Ask(RunTrigger::Manual));
+    let open = Loaded {
+        open: Some(at(1)),
+        ..asked
+    };
+    assert_eq!(machine.on(loaded(open)), [Effect::Resume, Effect::Refuse]);
+    assert_eq!(machine.on(next), [Effect::Start(RunTrigger::Chained)]);
 }
 
 #[test]

@@ -63,3 +63,34 @@ async fn only_changes_of_the_named_member_count() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn an_import_ends_the_changes_that_started_it() {
+    let mut books = Books::open().await;
+    books.xero.with(|xero| xero.put("Contacts", json!({"Name": "Ada"})));
+    let into = books.function("In", "IMPORT", json!({})).await;
+    let more = json!({"automation_type": "eventBased", "additional_criteria": "false", "check_on": ""});
+    let fetching = books.automation("Fetch on change", &into, more, json!([])).await;
+    books.put("supplier", "S-1", json!({"Name": "Bob"})).await;
+    let run = books.ended(&fetching).await;
+    assert_eq!((&run["trigger"], counts(&run)[2]), (&json!("event"), 1), "{run}");
+    let store = books.engine.engine.store();
+    let tenant = store.tenant_by_company_id("1").await.unwrap().unwrap().id;
+    let id: uuid::Uuid = fetching.parse().unwrap();
+    assert!(!store.has_events(tenant, id.into()).await.unwrap());
+}
+
+#[tokio::test]
+async fn changes_wait_for_a_partner_function_that_is_missing() {
+    let mut books = Books::open().await;
+    let more = json!({
+        "automation_type": "eventBased", "direction": "EXPORT", "additional_criteria": "false", "check_on": "",
+    });
+    let sending = books.automation("Send changes", "Out", more, json!([])).await;
+    books.put("supplier", "S-1", json!({"Name": "Ada"})).await;
+    assert_eq!(books.ended(&sending).await["outcome"], "not_found");
+    books.in_phase(&sending, "idle").await;
+    books.function("Out", "EXPORT", json!({})).await;
+    let run = books.ended(&sending).await;
+    assert_eq!((&run["outcome"], counts(&run)[2]), (&json!("success"), 1), "{run}");
+}

@@ -77,6 +77,21 @@ async fn what_the_provider_refuses_fails_alone_and_is_said() {
 }
 
 #[tokio::test]
+async fn what_was_refused_is_tried_again_however_long_ago_it_changed() {
+    let mut books = Books::open().await;
+    let automation = exporting(&books, json!({"since_last_look_up": "true"})).await;
+    books
+        .put("supplier", "S-1", json!({"EmailAddress": "nobody@example.com"}))
+        .await;
+    let refused = [1, 1, 0, 0, 0, 0, 1];
+    assert_eq!(counts(&books.run(&automation).await), refused);
+    for _ in 0..2 {
+        books.pass(Duration::from_secs(2 * 3_600)).await;
+        assert_eq!(counts(&books.run(&automation).await), refused);
+    }
+}
+
+#[tokio::test]
 async fn an_answer_that_gets_lost_makes_no_second_object() {
     let mut books = Books::open().await;
     let automation = exporting(&books, json!({})).await;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::fixture::{Books, counts, text};
+use crate::support::scene::eventually;
 
 #[tokio::test]
 async fn fifty_automations_that_find_an_ended_token_make_one_refresh() {
@@ -94,4 +95,45 @@ async fn a_throttled_run_waits_and_goes_on_where_it_was() {
         (&run["outcome"], counts(&run)),
         (&json!("success"), [250, 250, 250, 0, 0, 0, 0])
     );
+}
+
+#[tokio::test]
+async fn a_run_ends_over_its_disabled_connection_and_over_the_next_actor() {
+    for comes_back in [false, true] {
+        let mut books = Books::open().await;
+        books.xero.with(|xero| xero.put_contacts(250));
+        let function = books.function("In", "IMPORT", json!({})).await;
+        let more = json!({"additional_criteria": "false"});
+        let automation = books.automation("In", &function, more, json!([])).await;
+        // A token and the first page come, then the limit is reached: the run waits, and is still going.
+        books.xero.throttle_after(2);
+        books.begin(&automation);
+        eventually("the second page was asked for", || async { books.lists() == 2 }).await;
+        let path = format!("/integration-connections/{}", books.connection);
+        books
+            .api
+            .post(&format!("{path}/disable"), &json!(null))
+            .await
+            .expect(200);
+        let check = books.at("/check-connection");
+        let refused = books.api.post(&check, &json!(null)).await.expect(409);
+        assert_eq!(refused.code(), "wrong_state", "nothing new is let in");
+        if comes_back {
+            books
+                .api
+                .post(&format!("{path}/enable"), &json!(null))
+                .await
+                .expect(200);
+        }
+        let clock = books.clock.clone();
+        let mut ended = Box::pin(books.ended(&automation));
+        let run = loop {
+            tokio::select! {
+                run = &mut ended => break run,
+                () = tokio::task::yield_now() => clock.advance(Duration::from_millis(20)),
+            }
+        };
+        drop(ended);
+        assert_eq!((&run["outcome"], counts(&run)[2]), (&json!("success"), 250), "{run}");
+    }
 }

@@ -8,7 +8,7 @@ use crate::{
         api_call::messages::{FailOnPurpose, Failing, Observe, Stop},
         connection::{
             gate::Refused,
-            permit::{Ask, Ended},
+            permit::{Ask, Deserted, Ended},
         },
         observed::{KIND_CONNECTION, Observed},
         registry::family::Reload,
@@ -70,7 +70,9 @@ impl Handler<Reload> for ConnectionActor {
 
     fn handle(&mut self, _: Reload, ctx: &mut Context<Self>) {
         self.member.status.heard();
-        self.load(ctx);
+        if !self.is_retired {
+            self.load(ctx);
+        }
     }
 }
 
@@ -79,14 +81,32 @@ impl Handler<Stop> for ConnectionActor {
 
     fn handle(&mut self, _: Stop, ctx: &mut Context<Self>) {
         self.member.status.heard();
-        // Requests under way go on without it; a deleted connection leaves nothing in memory.
+        self.forget_deleted();
+        self.retire(ctx);
+    }
+}
+
+impl Handler<Deserted> for ConnectionActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Deserted, ctx: &mut Context<Self>) {
+        let has_guests = self.post.as_ref().is_some_and(|post| self.services.gates.close(post));
+        if self.is_retired && !has_guests {
+            self.forget_deleted();
+            ctx.stop();
+        }
+    }
+}
+
+impl ConnectionActor {
+    /// A deleted connection leaves nothing in memory.
+    fn forget_deleted(&self) {
         let (services, tenant, id) = (self.services.clone(), self.member.tenant_id, self.id());
         actix_rt::spawn(async move {
             if let Ok(None) = services.store.connection(tenant, id).await {
                 services.outbound.forget_client(tenant.uuid(), id.uuid());
             }
         });
-        ctx.stop();
     }
 }
 
