@@ -52,7 +52,8 @@ async fn who_looks_at_other_records_looks_at_all_of_them() {
         let here = fixture.connect("Here").await.id;
         let mut automation = fixture.automate(here, timer("Suppliers")).await;
         let id = automation.id;
-        let changes: [(bool, fn(&mut Automation)); 5] = [
+        type Change = fn(&mut Automation);
+        let changes: [(bool, Change); 5] = [
             (true, |changed| changed.description = Some("For people".to_owned())),
             (false, |changed| changed.perform_action.push('2')),
             (false, |changed| changed.applies_to.push('2')),
