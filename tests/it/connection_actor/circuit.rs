@@ -135,21 +135,19 @@ async fn a_token_endpoint_that_fails_opens_the_circuit_too() {
 }
 
 #[actix_rt::test]
-async fn a_disabled_connection_has_neither_gate_nor_actor() {
+async fn a_disabled_connection_lets_nothing_new_in_and_running_work_finish() {
     let stage = Stage::set(json!({})).await;
     let gate = stage.gate().await;
     stage.sends().await;
     stage.enable(false).await;
-    eventually("the old gate is closed", || async {
-        matches!(
-            gate.send(gate.account().version, stage.request()).await,
-            Err(Refused::Disabled(_))
-        )
+    let gates = &stage.scene.engine.services().gates;
+    eventually("no gate leads there", || async {
+        let missing = gates.gate(stage.scene.tenant, stage.connection).await;
+        matches!(missing, Err(Refused::Disabled(_)))
     })
     .await;
-    let gates = &stage.scene.engine.services().gates;
-    let missing = gates.gate(stage.scene.tenant, stage.connection).await;
-    assert!(matches!(missing, Err(Refused::Disabled(_))));
+    let sends = async || gate.send(gate.account().version, stage.request()).await.unwrap().status;
+    assert_eq!(sends().await, 200, "what has begun is let finish");
     let registry = stage.scene.engine.registry();
     eventually("its actor has gone", || async {
         let summary = registry.summary(Some(stage.scene.tenant)).await.unwrap();
@@ -157,11 +155,7 @@ async fn a_disabled_connection_has_neither_gate_nor_actor() {
     })
     .await;
     stage.enable(true).await;
-    assert_eq!(
-        gate.send(gate.account().version, stage.request()).await.unwrap().status,
-        200,
-        "the old gate finds the new actor"
-    );
+    assert_eq!(sends().await, 200, "the old gate goes on");
     assert_eq!(stage.provider.token_requests(), 1, "with the token that it had");
 }
 
