@@ -143,30 +143,28 @@ impl ConnectionActor {
 
     fn loaded(&mut self, loaded: Loaded, ctx: &mut Context<Self>) {
         let before = self.prepared.as_ref().map(|prepared| prepared.account.version);
-        let version = loaded.prepared.account.version;
-        match before {
-            Some(before) if before >= version => return,
-            Some(_) => {
-                let health = self.health().0;
-                self.machine.redefined();
-                self.stop_renewal(ctx);
-                self.prepared = Some(loaded.prepared.clone());
-                if health != Health::Ok && self.health().0 == Health::Ok {
-                    self.publish(Health::Ok, None);
-                }
-                self.wake_automations(ctx);
-            }
-            None => {
-                if loaded.health == Health::NeedsReauthorisation {
-                    self.machine = ConnectionMachine::refused(loaded.detail.as_deref().unwrap_or_default());
-                }
-                self.prepared = Some(loaded.prepared.clone());
-            }
+        if before.is_some_and(|before| before >= loaded.prepared.account.version) {
+            return;
         }
+        let health_before = self.health().0;
+        if before.is_some() {
+            self.machine.redefined();
+            self.stop_renewal(ctx);
+        } else if loaded.health == Health::NeedsReauthorisation {
+            self.machine = ConnectionMachine::refused(loaded.detail.as_deref().unwrap_or_default());
+        }
+        self.prepared = Some(loaded.prepared.clone());
         self.written = loaded.health;
         match &self.post {
             Some(post) => self.services.gates.renewed(post, loaded.prepared),
             None => self.post = Some(self.services.gates.register(ctx.address(), loaded.prepared)),
+        }
+        // Told when gates have the new version: who hears of it may send at once.
+        if before.is_some() {
+            if health_before != Health::Ok && self.health().0 == Health::Ok {
+                self.publish(Health::Ok, None);
+            }
+            self.wake_automations(ctx);
         }
         self.pump(ctx);
         self.settle(ctx);
