@@ -1,5 +1,6 @@
 //! Orrery's tables as SeaORM entities: one table a file, no logic. Times are microseconds since 1970 UTC.
 
+pub mod action_log;
 pub mod api_token;
 pub mod audit_log;
 pub mod automation;
@@ -12,12 +13,21 @@ pub mod background_request;
 pub mod call_api;
 pub mod call_api_state;
 pub mod client;
+pub mod client_integration;
+pub mod client_integration_state;
 pub mod client_token;
 pub mod connection;
 pub mod connection_state;
 pub mod delivery_attempt;
 pub mod group;
 pub mod idempotency_key;
+pub mod integration;
+pub mod integration_action;
+pub mod integration_consent;
+pub mod integration_queue;
+pub mod integration_schedule;
+pub mod integration_system;
+pub mod number_series;
 pub mod object_mapping;
 pub mod partner_function;
 pub mod record;

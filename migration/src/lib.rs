@@ -11,6 +11,7 @@ mod m20261122_000005_create_background;
 mod m20261122_000006_create_webhook;
 mod m20261122_000007_create_connection;
 mod m20261122_000008_create_record;
+mod m20261122_000009_create_integration;
 mod table;
 
 /// All migrations in their order.
@@ -28,6 +29,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000006_create_webhook::Migration),
             Box::new(m20261122_000007_create_connection::Migration),
             Box::new(m20261122_000008_create_record::Migration),
+            Box::new(m20261122_000009_create_integration::Migration),
         ]
     }
 }

@@ -1,4 +1,4 @@
-//! The only code that knows actix actors: the registry, one actor for each scheduled call and each connection, one for all
+//! The only code that knows actix actors: the registry, one actor for each scheduled call, connection, automation and client integration, one for all
 //! requests that are executed in the background, and one for all notifications.
 
 pub mod api_call;
@@ -6,6 +6,7 @@ pub mod automation;
 pub mod background;
 pub mod connection;
 pub mod delivery;
+pub mod integration;
 pub mod observed;
 pub mod registry;
 pub mod services;

@@ -35,6 +35,7 @@ pub mod connections;
 pub mod event_stream;
 pub mod groups;
 pub mod identity;
+pub mod integrations;
 mod limits;
 pub mod mappings;
 pub mod me;

@@ -37,6 +37,7 @@ pub mod json;
 mod local;
 mod me;
 mod metrics;
+mod odata;
 mod openapi;
 mod outer;
 pub mod page;

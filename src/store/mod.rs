@@ -26,6 +26,7 @@ pub mod connections;
 pub mod deliveries;
 pub mod groups;
 pub mod idempotency;
+pub mod integrations;
 pub mod lease;
 pub mod ledger;
 pub mod listing;

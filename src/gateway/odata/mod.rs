@@ -1,0 +1,1 @@
+//! The OData service under `/OData`: integrations and what belongs to them.

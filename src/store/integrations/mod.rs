@@ -1,0 +1,3 @@
+//! Owns the tables of integrations.
+
+mod numbers;
