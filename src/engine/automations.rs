@@ -78,6 +78,9 @@ impl Automations<'_> {
         let connection = self.engine.connections().get(caller, connection).await?;
         let store = self.engine.store();
         let listed = store.automations(caller.tenant_id, connection.id, window).await?;
+        let ids = listed.items.iter().map(|row| row.id).collect();
+        // One that was deleted since the list was read has none.
+        let mut states = store.automation_states(caller.tenant_id, ids).await?;
         let mut functions: HashMap<String, Option<StoredPartnerFunction>> = HashMap::new();
         let mut items = Vec::with_capacity(listed.items.len());
         for row in listed.items {
@@ -91,7 +94,7 @@ impl Automations<'_> {
             let function = functions.get(named).and_then(Option::as_ref);
             let texts = texts(&row.definition, connection.provider, function);
             items.push(AutomationShown {
-                state: store.automation_state(caller.tenant_id, row.id).await?,
+                state: states.remove(&row.id).unwrap_or_default(),
                 row,
                 provider: connection.provider,
                 texts,

@@ -191,12 +191,7 @@ impl Clients<'_> {
 
     async fn seen(&self, caller: &Caller, id: ClientId, version: Option<i64>) -> Result<Client> {
         let client = self.find(caller, id).await?;
-        if version.is_some_and(|seen| seen != client.version) {
-            return Err(store::Error::Stale {
-                current: client.version,
-            }
-            .into());
-        }
+        store::expect_version(version, client.version)?;
         Ok(client)
     }
 

@@ -172,10 +172,7 @@ impl Connections<'_> {
 
     async fn write(&self, caller: &Caller, id: ConnectionId, version: Option<i64>, body: &Value) -> Result<Connection> {
         let before = self.get(caller, id).await?;
-        if version.is_some_and(|seen| seen != before.version) {
-            let current = before.version;
-            return Err(store::Error::Stale { current }.into());
-        }
+        store::expect_version(version, before.version)?;
         let change = read::patch(before.provider, &before.profile, body).map_err(body_refused)?;
         let known = open_secrets(self.engine.sealer(), caller.tenant_id, id, &before.secrets)?;
         let known = Account {

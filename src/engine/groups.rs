@@ -157,9 +157,7 @@ impl Groups<'_> {
 
     async fn seen(&self, caller: &Caller, id: GroupId, version: Option<i64>) -> Result<Group> {
         let group = self.get(caller, id).await?;
-        if version.is_some_and(|seen| seen != group.version) {
-            return Err(store::Error::Stale { current: group.version }.into());
-        }
+        store::expect_version(version, group.version)?;
         Ok(group)
     }
 

@@ -238,10 +238,7 @@ impl PartnerFunctions<'_> {
         body: &Value,
     ) -> Result<StoredPartnerFunction> {
         let before = self.find(caller, connection, id).await?;
-        if version.is_some_and(|seen| seen != before.version) {
-            let current = before.version;
-            return Err(store::Error::Stale { current }.into());
-        }
+        store::expect_version(version, before.version)?;
         let definition = read::patch(&before.definition, body).map_err(body_refused)?;
         self.check(caller, &definition).await?;
         let after = StoredPartnerFunction {

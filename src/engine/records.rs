@@ -124,7 +124,7 @@ impl Records<'_> {
             let created = before.is_none();
             match (&before, version) {
                 (None, Some(_)) => return Err(gone(&entity, &key)),
-                (Some(before), _) => check_version(before, version)?,
+                (Some(before), _) => store::expect_version(version, before.record.version)?,
                 (None, None) => {}
             }
             let (at, data) = (self.engine.clock().now(), data.get().to_owned());
@@ -154,7 +154,7 @@ impl Records<'_> {
         again_if_stale(version, || async {
             let before = self.find(caller, &entity, &key).await?;
             let before = before.ok_or_else(|| missing(&entity, &key))?;
-            check_version(&before, version)?;
+            store::expect_version(version, before.record.version)?;
             let data = merge_patch_text(&before.record.data, patch.get())
                 .map_err(|error| Error::invalid_field("", error.to_string()))?;
             check_data(&data)?;
@@ -174,7 +174,7 @@ impl Records<'_> {
         again_if_stale(version, || async {
             let before = self.find(caller, &entity, &key).await?;
             let before = before.ok_or_else(|| missing(&entity, &key))?;
-            check_version(&before, version)?;
+            store::expect_version(version, before.record.version)?;
             let (was, _) = audited(Some(&before.record), None);
             let entry = caller.audit("record.delete", "record", name(&entity, &key), was, None);
             let at = self.engine.clock().now();
@@ -260,16 +260,6 @@ fn check_data(data: &str) -> Result<()> {
         }
     };
     Err(Error::invalid(vec![FieldError::new("", wrong)]))
-}
-
-fn check_version(record: &LinkedRecord, version: Option<i64>) -> Result<()> {
-    match version {
-        Some(version) if version != record.record.version => Err(store::Error::Stale {
-            current: record.record.version,
-        }
-        .into()),
-        _ => Ok(()),
-    }
 }
 
 /// How it was and how it is, for the audit log.

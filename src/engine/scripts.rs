@@ -186,12 +186,7 @@ impl Scripts<'_> {
             script: before,
             current,
         } = self.find(caller, id).await?;
-        if version.is_some_and(|seen| seen != before.version) {
-            return Err(store::Error::Stale {
-                current: before.version,
-            }
-            .into());
-        }
+        store::expect_version(version, before.version)?;
         let mut after = before.clone();
         after.name = input.name.clone().unwrap_or(after.name);
         after.description = input.description.clone().unwrap_or(after.description);

@@ -143,12 +143,7 @@ impl Tenants<'_> {
 
     async fn seen(&self, caller: &Caller, id: TenantId, version: Option<i64>) -> Result<Tenant> {
         let tenant = self.get(caller, id).await?;
-        if version.is_some_and(|seen| seen != tenant.version) {
-            return Err(store::Error::Stale {
-                current: tenant.version,
-            }
-            .into());
-        }
+        store::expect_version(version, tenant.version)?;
         Ok(tenant)
     }
 

@@ -181,9 +181,7 @@ impl Users<'_> {
     /// has more rights anywhere.
     async fn manageable(&self, caller: &Caller, id: UserId, version: Option<i64>) -> Result<User> {
         let user = self.find(caller, id).await?;
-        if version.is_some_and(|seen| seen != user.version) {
-            return Err(store::Error::Stale { current: user.version }.into());
-        }
+        store::expect_version(version, user.version)?;
         let groups = self.engine.store().groups_by_id(None, user.group_ids.clone()).await?;
         let own = self.own_reach(caller).await?;
         for group in &groups {

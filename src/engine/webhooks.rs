@@ -426,10 +426,8 @@ impl Webhooks<'_> {
 
     async fn seen(&self, caller: &Caller, id: SubscriptionId, version: Option<i64>) -> Result<Subscription> {
         let found = self.find(caller, id).await?;
-        match version {
-            Some(seen) if seen != found.version => Err(store::Error::Stale { current: found.version }.into()),
-            _ => Ok(found),
-        }
+        store::expect_version(version, found.version)?;
+        Ok(found)
     }
 
     fn forget(&self, caller: &Caller) {

@@ -124,6 +124,17 @@ impl From<DbErr> for Error {
     }
 }
 
+/// Refuses a row in another version than the one that was named; none: any will do.
+///
+/// # Errors
+/// [`Error::Stale`].
+pub(crate) fn expect_version(named: Option<i64>, current: i64) -> Result<()> {
+    match named {
+        Some(named) if named != current => Err(Error::Stale { current }),
+        _ => Ok(()),
+    }
+}
+
 impl From<Error> for crate::error::Error {
     fn from(error: Error) -> Self {
         use crate::error::Code;

@@ -9,6 +9,7 @@ use super::{
     Error, Result, Store,
     audit::{self, Entry},
     connections::changes::lock as lock_connection,
+    expect_version,
     listing::{self, Listed, OrderBy, Window},
     tenants::timestamp,
 };
@@ -104,14 +105,10 @@ impl Store {
                 lock_connection(transaction, new.tenant_id, new.connection_id).await?;
                 let this = is(new.tenant_id, new.connection_id, &new.name);
                 let before = Entity::find().filter(this.clone()).one(transaction).await?;
-                match (&before, version) {
-                    (None, Some(_)) => return Err(Error::NotFound),
-                    (Some(before), Some(version)) if before.version != version => {
-                        return Err(Error::Stale {
-                            current: before.version,
-                        });
-                    }
-                    _ => {}
+                match &before {
+                    Some(before) => expect_version(version, before.version)?,
+                    None if version.is_some() => return Err(Error::NotFound),
+                    None => {}
                 }
                 let stored = ObjectMapping {
                     id: before.as_ref().map_or_else(|| clock.new_id(), |row| row.id),
@@ -154,9 +151,7 @@ impl Store {
             Box::pin(async move {
                 let found = Entity::find().filter(this.clone()).lock_exclusive();
                 let found = found.one(transaction).await?.ok_or(Error::NotFound)?;
-                if version.is_some_and(|version| version != found.version) {
-                    return Err(Error::Stale { current: found.version });
-                }
+                expect_version(version, found.version)?;
                 Entity::delete_many().filter(this).exec(transaction).await?;
                 audit::record(transaction, &clock, entry).await
             })

@@ -12,6 +12,7 @@ use super::{
     Error, Result, Store,
     audit::{self, Entry},
     connections::changes::lock as lock_connection,
+    expect_version,
     listing::{self, Listed, OrderBy, Window},
     tenants::{timestamp, unchanged},
 };
@@ -229,9 +230,7 @@ fn is(tenant_id: TenantId, connection_id: ConnectionId, id: PartnerFunctionId) -
 async fn lock(transaction: &DatabaseTransaction, this: Condition, version: Option<i64>) -> Result<Model> {
     let found = Entity::find().filter(this).lock_exclusive().one(transaction).await?;
     let found = found.ok_or(Error::NotFound)?;
-    if version.is_some_and(|version| version != found.version) {
-        return Err(Error::Stale { current: found.version });
-    }
+    expect_version(version, found.version)?;
     Ok(found)
 }
 

@@ -8,7 +8,7 @@ use sea_orm::{
 };
 
 use super::{
-    Page, Paged, Result, Store,
+    Error, Page, Paged, Result, Store,
     audit::{self, Entry},
     tenants::{timestamp, unchanged},
 };
@@ -118,6 +118,20 @@ pub struct Target {
     pub entity: String,
 }
 
+/// How often a transaction is repeated when somebody else made the same records or links meanwhile (PostgreSQL only).
+const REPEATS_MAX: u32 = 3;
+
+/// Repeats what met a row that somebody else made meanwhile: it is found now.
+async fn again_if_unique<T, Fut: Future<Output = Result<T>>>(mut work: impl FnMut() -> Fut) -> Result<T> {
+    let mut tries = 0;
+    loop {
+        match work().await {
+            Err(Error::Unique(_)) if tries < REPEATS_MAX => tries += 1,
+            done => return done,
+        }
+    }
+}
+
 impl Store {
     /// The records of an entity by key, with their links.
     pub async fn records(&self, tenant: TenantId, entity: String, page: Page) -> Result<Paged<LinkedRecord>> {
@@ -150,7 +164,7 @@ impl Store {
     /// Makes a record, or writes it over the version before.
     ///
     /// # Errors
-    /// [`super::Error::Unique`]: it was made meanwhile; [`super::Error::Stale`], [`super::Error::NotFound`]: it was changed or
+    /// [`Error::Unique`]: it was made meanwhile; [`Error::Stale`], [`Error::NotFound`]: it was changed or
     /// deleted meanwhile.
     pub async fn write_record(
         &self,
@@ -182,7 +196,7 @@ impl Store {
                     .filter(this(tenant, &write.entity, &write.key))
                     .one(txn)
                     .await?;
-                let found = found.ok_or(super::Error::NotFound)?;
+                let found = found.ok_or(Error::NotFound)?;
                 Ok((linked(found, &links)?, news))
             })
         })
@@ -192,7 +206,7 @@ impl Store {
     /// Removes a record. Its links stay: they know its counterparts, should it be made again.
     ///
     /// # Errors
-    /// [`super::Error::Stale`], [`super::Error::NotFound`].
+    /// [`Error::Stale`], [`Error::NotFound`].
     pub async fn delete_record(
         &self,
         tenant: TenantId,

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::{
     Error, Page, Paged, Result, Store,
     audit::{self, Entry},
+    expect_version,
     tenants::timestamp,
 };
 use crate::domain::ids::{ScriptId, TenantId, UserId};
@@ -271,9 +272,7 @@ async fn lock(
 ) -> Result<Model> {
     let found = Entity::find().filter(is(tenant_id, id)).lock_exclusive();
     let found = found.one(transaction).await?.ok_or(Error::NotFound)?;
-    if version.is_some_and(|version| version != found.version) {
-        return Err(Error::Stale { current: found.version });
-    }
+    expect_version(version, found.version)?;
     Ok(found)
 }
 

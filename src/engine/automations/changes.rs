@@ -141,10 +141,7 @@ impl Automations<'_> {
         body: &Value,
     ) -> Result<StoredAutomation> {
         let before = self.find(caller, connection, id).await?;
-        if version.is_some_and(|seen| seen != before.version) {
-            let current = before.version;
-            return Err(store::Error::Stale { current }.into());
-        }
+        store::expect_version(version, before.version)?;
         let definition = read::patch(&before.definition, body).map_err(body_refused)?;
         check(&definition)?;
         let now = self.engine.clock().now();

@@ -106,7 +106,7 @@ impl CallApis<'_> {
         caller.require(Right::CallsManage)?;
         for _ in 0..ACTIVATION_ATTEMPTS_MAX {
             let stored = self.stored(caller.tenant_id, id).await?;
-            check_version(&stored, version)?;
+            store::expect_version(version, stored.version)?;
             if stored.is_active() {
                 return self.shown(caller, id).await;
             }
@@ -165,7 +165,7 @@ impl CallApis<'_> {
     pub async fn deactivate(&self, caller: &Caller, id: CallApiId, version: Option<i64>) -> Result<CallApi> {
         caller.require(Right::CallsManage)?;
         let stored = self.stored(caller.tenant_id, id).await?;
-        check_version(&stored, version)?;
+        store::expect_version(version, stored.version)?;
         if !stored.wanted_active && stored.state.deactivated_at.is_none() {
             return self.shown(caller, id).await;
         }
@@ -207,7 +207,7 @@ impl CallApis<'_> {
     /// The stored call, if it may be changed; that it still may is checked again by the change itself.
     async fn to_change(&self, caller: &Caller, id: CallApiId, version: Option<i64>) -> Result<StoredCallApi> {
         let stored = self.stored(caller.tenant_id, id).await?;
-        check_version(&stored, version)?;
+        store::expect_version(version, stored.version)?;
         if stored.is_active() {
             Err(active(&stored))
         } else {
@@ -355,16 +355,6 @@ pub(crate) fn complete(mut definition: CallApiDefinition, secrets: &[SecretHeade
         Ok(definition)
     } else {
         Err(Error::invalid(errors))
-    }
-}
-
-fn check_version(stored: &StoredCallApi, version: Option<i64>) -> Result<()> {
-    match version {
-        Some(version) if version != stored.version => Err(store::Error::Stale {
-            current: stored.version,
-        }
-        .into()),
-        _ => Ok(()),
     }
 }
 

@@ -17,8 +17,7 @@ use crate::{
         audit::{self, Entry},
         call_apis::shard_of,
         connections::changes::{forget_automations, forget_events, lock as lock_connection},
-        listing,
-        tenants::unchanged,
+        expect_version, listing,
     },
 };
 use entity::{
@@ -197,10 +196,8 @@ pub(super) async fn lock_automation(
 async fn lock(transaction: &DatabaseTransaction, this: Condition, version: Option<i64>) -> Result<Model> {
     let found = Entity::find().filter(this).lock_exclusive().one(transaction).await?;
     let found = found.ok_or(Error::NotFound)?;
-    match version {
-        Some(version) if version != found.version => Err(unchanged(Some(found.version))),
-        _ => Ok(found),
-    }
+    expect_version(version, found.version)?;
+    Ok(found)
 }
 
 /// The next due time is found anew from the anchor; `fresh`: what went wrong and who asked for a run is forgotten too.

@@ -12,7 +12,7 @@ use sea_orm::{
 use super::changes::lock_automation;
 use crate::{
     domain::{
-        automation::run::{RecordError, RunCounts, RunErrors, RunOutcome, RunTrigger},
+        automation::run::{RunCounts, RunErrors, RunOutcome, RunTrigger},
         ids::{AutomationId, RunId, TenantId},
     },
     providers::PagePlace,
@@ -243,7 +243,8 @@ fn begun(run: &NewRun) -> ActiveModel {
     }
 }
 
-pub(super) fn outcome_columns(counts: &RunCounts, errors: &RunErrors) -> Result<ActiveModel> {
+/// The columns of what came of the records of a run; [`counts_of`] and [`errors_of`] read them back.
+pub(in crate::store) fn outcome_columns(counts: &RunCounts, errors: &RunErrors) -> Result<ActiveModel> {
     Ok(ActiveModel {
         seen: Set(whole(counts.seen)),
         matched: Set(whole(counts.matched)),
@@ -258,19 +259,44 @@ pub(super) fn outcome_columns(counts: &RunCounts, errors: &RunErrors) -> Result<
     })
 }
 
-fn whole(number: u64) -> i64 {
+/// What was counted, of a row.
+pub(in crate::store) fn counts_of(row: &Model) -> RunCounts {
+    RunCounts {
+        seen: count(row.seen),
+        matched: count(row.matched),
+        created: count(row.created),
+        updated: count(row.updated),
+        unchanged: count(row.unchanged),
+        skipped_newer: count(row.skipped_newer),
+        failed: count(row.failed),
+    }
+}
+
+/// What went wrong, of a row.
+pub(in crate::store) fn errors_of(row: &Model) -> Result<RunErrors> {
+    Ok(RunErrors {
+        kept: listing::read("errors of the run", row.id, &row.errors)?,
+        total: count(row.errors_total),
+    })
+}
+
+/// A count as it is stored.
+pub(in crate::store) fn whole(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// A count that was stored.
+pub(in crate::store) fn count(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or_default()
 }
 
 /// Reads a row.
 pub(super) fn stored(row: Model) -> Result<AutomationRun> {
-    let count = |number: i64| u64::try_from(number).unwrap_or_default();
     let wrong = |what: &str| Error::Content(format!("{what} of the run {}", row.id));
     let outcome = match &row.outcome {
         Some(word) => Some(RunOutcome::parse(word).ok_or_else(|| wrong("outcome"))?),
         None => None,
     };
-    let kept: Vec<RecordError> = listing::read("errors of the run", row.id, &row.errors)?;
     Ok(AutomationRun {
         id: row.id.into(),
         tenant_id: row.tenant_id.into(),
@@ -282,19 +308,8 @@ pub(super) fn stored(row: Model) -> Result<AutomationRun> {
         since_at: row.since_at.map(timestamp).transpose()?,
         pages: count(row.pages),
         resume_at: row.resume_at.map(timestamp).transpose()?,
-        counts: RunCounts {
-            seen: count(row.seen),
-            matched: count(row.matched),
-            created: count(row.created),
-            updated: count(row.updated),
-            unchanged: count(row.unchanged),
-            skipped_newer: count(row.skipped_newer),
-            failed: count(row.failed),
-        },
-        errors: RunErrors {
-            kept,
-            total: count(row.errors_total),
-        },
+        counts: counts_of(&row),
+        errors: errors_of(&row)?,
         detail: row.detail,
         place: row.place.map(PagePlace),
     })

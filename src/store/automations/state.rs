@@ -1,5 +1,7 @@
 //! Owns what the runs of an automation have left: when it is due, from where it looks on, who asked for a run.
 
+use std::collections::HashMap;
+
 use jiff::Timestamp;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, sea_query::Expr};
 
@@ -44,6 +46,25 @@ impl Store {
                 .one(&db)
                 .await?;
             state(row.ok_or(Error::NotFound)?)
+        })
+        .await
+    }
+
+    /// What the runs of these automations have left.
+    pub async fn automation_states(
+        &self,
+        tenant_id: TenantId,
+        ids: Vec<AutomationId>,
+    ) -> Result<HashMap<AutomationId, AutomationState>> {
+        self.read(move |db| async move {
+            let rows = Entity::find()
+                .filter(Column::TenantId.eq(tenant_id.uuid()))
+                .filter(Column::AutomationId.is_in(ids.into_iter().map(AutomationId::uuid)))
+                .all(&db)
+                .await?;
+            rows.into_iter()
+                .map(|row| Ok((row.automation_id.into(), state(row)?)))
+                .collect()
         })
         .await
     }

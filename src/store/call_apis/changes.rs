@@ -12,7 +12,7 @@ use sea_orm::{
 use super::{Activation, Change, DefinitionRow, shard_of};
 use crate::{
     domain::ids::{CallApiId, TenantId, UserId},
-    store::{Error, Result, Store, audit},
+    store::{Error, Result, Store, audit, expect_version},
 };
 use entity::{call_api, call_api_state};
 
@@ -164,9 +164,7 @@ impl Store {
         self.write(move |txn| {
             Box::pin(async move {
                 let found = lock(txn, tenant, id).await?;
-                if found.version != version {
-                    return Err(Error::Stale { current: found.version });
-                }
+                expect_version(Some(version), found.version)?;
                 set_active(txn, tenant, id, Some(activation), 1, now).await?;
                 audit::record(txn, &clock, entry).await
             })
@@ -190,9 +188,7 @@ impl Store {
         self.write(move |txn| {
             Box::pin(async move {
                 let found = lock(txn, tenant, id).await?;
-                if version.is_some_and(|version| version != found.version) {
-                    return Err(Error::Stale { current: found.version });
-                }
+                expect_version(version, found.version)?;
                 set_active(txn, tenant, id, None, 1, now).await?;
                 audit::record(txn, &clock, entry).await
             })

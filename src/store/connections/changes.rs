@@ -19,7 +19,7 @@ use crate::{
         Error, Result, Store,
         audit::{self, Entry},
         call_apis::shard_of,
-        ledger, listing,
+        expect_version, ledger, listing,
         tenants::unchanged,
     },
 };
@@ -108,9 +108,7 @@ impl Store {
         self.write(move |transaction| {
             Box::pin(async move {
                 let found = lock(transaction, tenant_id, id).await?;
-                if version.is_some_and(|version| version != found.version) {
-                    return Err(Error::Stale { current: found.version });
-                }
+                expect_version(version, found.version)?;
                 Entity::update_many()
                     .col_expr(Column::Enabled, Expr::value(enabled))
                     .col_expr(Column::Version, Expr::col(Column::Version).add(1_i64))
@@ -141,9 +139,7 @@ impl Store {
         self.write(move |transaction| {
             Box::pin(async move {
                 let found = lock(transaction, tenant_id, id).await?;
-                if version.is_some_and(|version| version != found.version) {
-                    return Err(Error::Stale { current: found.version });
-                }
+                expect_version(version, found.version)?;
                 let automations = delete_automations(transaction, tenant_id, id, clock.now_us()).await?;
                 partner_function::Entity::delete_many()
                     .filter(partner_function::Column::TenantId.eq(tenant_id.uuid()))
@@ -185,9 +181,7 @@ impl Store {
             Box::pin(async move {
                 ledger::hold_shard_of(transaction, id.uuid(), epoch).await?;
                 let found = lock(transaction, tenant_id, id).await?;
-                if found.version != seen.version {
-                    return Err(Error::Stale { current: found.version });
-                }
+                expect_version(Some(seen.version), found.version)?;
                 let row = connection_state::ActiveModel {
                     connection_id: Set(id.uuid()),
                     tenant_id: Set(tenant_id.uuid()),

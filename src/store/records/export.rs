@@ -3,6 +3,8 @@
 //! Before a record is sent, what is sent is noted in its link ([`Store::intend_export`]); the answer ends that note and, if it is
 //! good, says what both sides have now. A note that a crash left is sent again as it is, under the same idempotency key.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use sea_orm::{
     ActiveValue::Set,
@@ -13,10 +15,9 @@ use sea_orm::{
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Noted, RecordChange, RecordNews, RunProgress, RunStep, StoredRecord, Target,
+    Noted, RecordChange, RecordNews, RunProgress, RunStep, StoredRecord, Target, again_if_unique,
     events::{self, Source},
     link_of,
-    page::REPEATS_MAX,
     rows::in_target,
     step::Open,
     stored, this,
@@ -240,19 +241,13 @@ impl Store {
     /// # Errors
     /// As [`Store::advance_run`].
     pub async fn exported(&self, exported: Exported, step: RunStep) -> Result<ExportDone> {
-        let mut tries = 0;
-        let exported = std::sync::Arc::new(exported);
-        loop {
+        let exported = Arc::new(exported);
+        // An import may have made a record of the counterpart meanwhile.
+        again_if_unique(|| {
             let (own, step) = (exported.clone(), step.clone());
-            let done = self
-                .write(move |txn| Box::pin(async move { link(txn, &own, step).await }))
-                .await;
-            match done {
-                // An import made a record of the counterpart meanwhile, which is found now.
-                Err(Error::Unique(_)) if tries < REPEATS_MAX => tries += 1,
-                done => return done,
-            }
-        }
+            self.write(move |txn| Box::pin(async move { link(txn, &own, step).await }))
+        })
+        .await
     }
 
     /// Records that the other side has refused a record, and will however often it is asked: the end of its note.

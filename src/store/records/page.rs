@@ -1,12 +1,14 @@
 //! A page of an import: what becomes of its records, their links, the inboxes and the run is one transaction. A page that was
 //! stored before changes nothing. `work` decides one record after the other on what was read.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use sea_orm::DatabaseTransaction;
 use serde_json::Value;
 
 use super::{
-    RecordNews, RunProgress, RunStep, Target,
+    RecordNews, RunProgress, RunStep, Target, again_if_unique,
     events::{self, Source},
     rows,
     step::Open,
@@ -21,10 +23,6 @@ use crate::{
 use work::{Work, Written};
 
 mod work;
-
-/// How often a page, or the end of an export, is repeated when somebody else made the same records or links meanwhile
-/// (PostgreSQL only).
-pub(super) const REPEATS_MAX: u32 = 3;
 
 /// A page of records that came, after scripts and mapping.
 #[derive(Clone, Debug)]
@@ -87,18 +85,12 @@ impl Store {
     /// # Errors
     /// [`Error::Lease`]; [`Error::NotFound`], [`Error::AlreadyRecorded`]: the run is gone, or has ended.
     pub async fn commit_page(&self, page: PageCommit) -> Result<PageDone> {
-        let mut tries = 0;
-        let page = std::sync::Arc::new(page);
-        loop {
+        let page = Arc::new(page);
+        again_if_unique(|| {
             let own = page.clone();
-            let done = self
-                .write(move |txn| Box::pin(async move { commit(txn, &own).await }))
-                .await;
-            match done {
-                Err(Error::Unique(_)) if tries < REPEATS_MAX => tries += 1,
-                done => return done,
-            }
-        }
+            self.write(move |txn| Box::pin(async move { commit(txn, &own).await }))
+        })
+        .await
     }
 }
 

@@ -7,7 +7,11 @@ use crate::{
         automation::run::{RecordError, RunCounts, RunErrors},
         ids::{AutomationId, RunId, TenantId},
     },
-    store::{Error, Result, Store, ledger},
+    store::{
+        Error, Result, Store,
+        automations::runs::{count, counts_of, errors_of, outcome_columns, whole},
+        ledger,
+    },
 };
 use entity::automation_run as row;
 
@@ -92,32 +96,17 @@ impl Open {
 
     /// Whether the page of this step is stored already: its answer got lost.
     pub(super) fn stored_before(&self, step: &RunStep) -> bool {
-        step.page
-            .as_ref()
-            .is_some_and(|page| page.number < number(self.0.pages))
+        step.page.as_ref().is_some_and(|page| page.number < count(self.0.pages))
     }
 
     /// As the row has it.
     pub(super) fn progress(&self) -> Result<RunProgress> {
         let row = &self.0;
-        let kept = serde_json::from_str(&row.errors)
-            .map_err(|error| Error::Content(format!("errors of run {}: {error}", row.id)))?;
         Ok(RunProgress {
-            pages: number(row.pages),
+            pages: count(row.pages),
             place: row.place.clone(),
-            counts: RunCounts {
-                seen: number(row.seen),
-                matched: number(row.matched),
-                created: number(row.created),
-                updated: number(row.updated),
-                unchanged: number(row.unchanged),
-                skipped_newer: number(row.skipped_newer),
-                failed: number(row.failed),
-            },
-            errors: RunErrors {
-                kept,
-                total: number(row.errors_total),
-            },
+            counts: counts_of(row),
+            errors: errors_of(row)?,
         })
     }
 
@@ -132,25 +121,14 @@ impl Open {
             progress.pages = page.number + 1;
             progress.place = page.next;
         }
-        let counts = &progress.counts;
-        let kept = serde_json::to_string(&progress.errors.kept).map_err(|error| Error::Content(error.to_string()))?;
         row::Entity::update_many()
             .set(row::ActiveModel {
-                pages: Set(signed(progress.pages)),
+                pages: Set(whole(progress.pages)),
                 place: Set(progress.place.clone()),
                 // It goes on, whatever it waited for.
                 resume_at: Set(None),
                 detail: Set(None),
-                seen: Set(signed(counts.seen)),
-                matched: Set(signed(counts.matched)),
-                created: Set(signed(counts.created)),
-                updated: Set(signed(counts.updated)),
-                unchanged: Set(signed(counts.unchanged)),
-                skipped_newer: Set(signed(counts.skipped_newer)),
-                failed: Set(signed(counts.failed)),
-                errors: Set(kept),
-                errors_total: Set(signed(progress.errors.total)),
-                ..Default::default()
+                ..outcome_columns(&progress.counts, &progress.errors)?
             })
             .filter(this(self.0.tenant_id.into(), self.0.id.into()))
             .exec(txn)
@@ -173,12 +151,4 @@ fn add(counts: &mut RunCounts, more: &RunCounts) {
     counts.unchanged += more.unchanged;
     counts.skipped_newer += more.skipped_newer;
     counts.failed += more.failed;
-}
-
-fn number(stored: i64) -> u64 {
-    u64::try_from(stored).unwrap_or_default()
-}
-
-fn signed(count: u64) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX)
 }

@@ -13,7 +13,7 @@ use crate::{
         ids::{TenantId, TransactionId},
         transaction::{self, EditError, TransactionAction, TransactionStatus},
     },
-    store::{Error, Result, Store, audit},
+    store::{Error, Result, Store, audit, expect_version},
 };
 use entity::{transaction as row, transaction_change as change};
 
@@ -95,9 +95,7 @@ impl Store {
                         answers.push((*id, None));
                         continue;
                     };
-                    if version.is_some_and(|version| version != model.version) {
-                        return Err(Error::Stale { current: model.version });
-                    }
+                    expect_version(version, model.version)?;
                     match status_of(model.status)?.after(action) {
                         Err(refused) => answers.push((*id, Some(Err(refused.into())))),
                         Ok(status) => {
@@ -131,10 +129,8 @@ async fn lock(
         .one(txn)
         .await?
         .ok_or(Error::NotFound)?;
-    match version {
-        Some(version) if version != found.version => Err(Error::Stale { current: found.version }),
-        _ => Ok(found),
-    }
+    expect_version(version, found.version)?;
+    Ok(found)
 }
 
 async fn lock_all(txn: &DatabaseTransaction, tenant: TenantId, ids: &[TransactionId]) -> Result<Vec<row::Model>> {
