@@ -21,6 +21,8 @@ pub const KIND_DELIVERY: &str = "delivery";
 pub const KIND_CONNECTION: &str = "connection";
 /// The kind of the actors that run automations; a family.
 pub const KIND_AUTOMATION: &str = "automation";
+/// The kind of the actors that run what clients make of integrations; a family.
+pub const KIND_CLIENT_INTEGRATION: &str = "client_integration";
 
 /// Where an actor of a kind that an engine has one of stands in lists: before all others, the registry first.
 #[must_use]

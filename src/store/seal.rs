@@ -17,7 +17,10 @@ use zeroize::Zeroizing;
 
 use super::{Error, Result, Store};
 use crate::{
-    domain::ids::{CallApiId, ClientId, ConnectionId, SubscriptionId, TenantId},
+    domain::{
+        ids::{CallApiId, ClientId, ConnectionId, SubscriptionId, TenantId},
+        integration::{ActionId, SystemId},
+    },
     settings::Settings,
 };
 
@@ -80,6 +83,28 @@ impl Place {
         }
     }
 
+    /// The secret headers of an action of integrations (`integration_action.headers_secret`).
+    #[must_use]
+    pub fn action_headers(tenant_id: TenantId, id: ActionId) -> Self {
+        Self {
+            tenant_id,
+            table: "integration_action",
+            row_id: numbered(id.get()),
+            column: "headers_secret",
+        }
+    }
+
+    /// The client secret of a system of integrations (`integration_system.oauth_client_secret`).
+    #[must_use]
+    pub fn system_secret(tenant_id: TenantId, id: SystemId) -> Self {
+        Self {
+            tenant_id,
+            table: "integration_system",
+            row_id: numbered(id.get()),
+            column: "oauth_client_secret",
+        }
+    }
+
     /// The token of a client (`client_token.sealed`).
     #[must_use]
     pub fn client_token(tenant_id: TenantId, id: ClientId) -> Self {
@@ -124,6 +149,11 @@ impl Place {
         }
         bytes
     }
+}
+
+/// The id of a row that has a number.
+fn numbered(number: i64) -> Uuid {
+    Uuid::from_u128(u128::from(number.unsigned_abs()))
 }
 
 type KeyId = [u8; KEY_ID_BYTES];

@@ -262,6 +262,32 @@ pub struct RunCounts {
     pub abandoned: u64,
 }
 
+impl Stamp {
+    /// Of something that is made now.
+    #[must_use]
+    pub const fn new(tenant_id: TenantId, created_by: Option<UserId>, now: Timestamp) -> Self {
+        Self {
+            tenant_id,
+            created_by,
+            version: 1,
+            created_at: now,
+            updated_at: now,
+        }
+    }
+
+    /// Of the version that a change makes.
+    #[must_use]
+    pub const fn next(&self, now: Timestamp) -> Self {
+        Self {
+            tenant_id: self.tenant_id,
+            created_by: self.created_by,
+            version: self.version + 1,
+            created_at: self.created_at,
+            updated_at: now,
+        }
+    }
+}
+
 impl QueueItem {
     /// What goes with the requests of this item, so that the other side does its work once.
     #[must_use]
