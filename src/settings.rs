@@ -42,6 +42,8 @@ pub struct Settings {
     pub webhooks: Webhooks,
     /// Automations.
     pub automations: Automations,
+    /// Integrations.
+    pub integrations: Integrations,
     /// History.
     pub runs: Runs,
     /// Transactions.
@@ -148,6 +150,10 @@ section!(
         wait_seconds_max: u64,
         errors_kept_max: usize,
     }
+);
+section!(
+    /// `[integrations]`
+    Integrations { consent_link_seconds: u64, }
 );
 section!(
     /// `[runs]`

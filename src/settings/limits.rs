@@ -11,6 +11,7 @@ pub(super) fn check(settings: &Settings) -> Result<(), Error> {
         .into_iter()
         .chain(of_background(settings))
         .chain(of_automations(settings))
+        .chain(of_integrations(settings))
         .chain(of_gateway(settings));
     for (key, value, min, max) in limits {
         if !(min..=max).contains(&value) {
@@ -98,6 +99,16 @@ fn of_automations(settings: &Settings) -> Vec<Limit> {
             10_000,
         ),
     ]
+}
+
+fn of_integrations(settings: &Settings) -> Vec<Limit> {
+    let integrations = &settings.integrations;
+    vec![(
+        "integrations.consent_link_seconds",
+        integrations.consent_link_seconds,
+        60,
+        86_400,
+    )]
 }
 
 fn of_gateway(settings: &Settings) -> Vec<Limit> {

@@ -138,6 +138,17 @@ impl Place {
         }
     }
 
+    /// The secrets of a consent (`integration_consent.secrets`).
+    #[must_use]
+    pub fn consent_secrets(tenant_id: TenantId, consent: Uuid) -> Self {
+        Self {
+            tenant_id,
+            table: "integration_consent",
+            row_id: consent,
+            column: "secrets",
+        }
+    }
+
     /// Unambiguous bytes: the names are preceded by their lengths.
     fn associated_data(&self, header: &[u8]) -> Vec<u8> {
         let mut bytes = header.to_vec();

@@ -127,7 +127,7 @@ pub async fn deliveries_for(services: &Services, ended: &Ended<'_>) -> Result<Ve
 ///
 /// Never with the host that the sender of the request named: the notification is signed by us, so its receiver believes it.
 /// Of `base_url` only the path is taken, under which a host app has mounted us.
-fn links_begin(public_url: &str, address: Option<&SocketAddr>, base_url: &str) -> String {
+pub(in crate::actors) fn links_begin(public_url: &str, address: Option<&SocketAddr>, base_url: &str) -> String {
     let public_url = public_url.trim_end_matches('/');
     if !public_url.is_empty() {
         return public_url.to_owned();

@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use crate::domain::ids::{ClientId, ConnectionId, PartnerFunctionId, TenantId, UserId};
 
+pub mod consent;
 mod numbers;
 mod words;
 

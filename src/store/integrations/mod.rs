@@ -1,5 +1,6 @@
 //! Owns the tables of integrations.
 
+pub mod consents;
 mod definitions;
 mod live;
 mod numbers;
