@@ -3,13 +3,13 @@
 //!
 //! # What an expression is worth
 //!
-//! `eval` works it out in memory and the store in SQL; both follow this text to the letter, and a test compares them.
+//! [`matches`] works it out in memory and the store in SQL; both follow this text to the letter, and a test compares them.
 //!
 //! **Kinds of values**: null, bool, number, text, time, span (of time), list, object. Numbers are IEEE doubles, whatever is written
 //! (`9007199254740993` is `9007199254740992`; `7 / 2` is `3.5`). Times are whole microseconds since 1970 in UTC, years 1 to 9999;
 //! spans are whole microseconds.
 //!
-//! **A time in a text** (`time::read`) is exactly `YYYY-MM-DD`, or that with `T` or one blank, `hh:mm`, perhaps `:ss`, perhaps `.` and
+//! **A time in a text** ([`time::read`]) is exactly `YYYY-MM-DD`, or that with `T` or one blank, `hh:mm`, perhaps `:ss`, perhaps `.` and
 //! 1 to 9 digits (what is finer than a microsecond is cut off), perhaps `Z` or `+hh:mm` or `-hh:mm` (at most 14:59). Without a zone
 //! it is in UTC, without an hour it is 00:00. Upper case, nothing around it, a day that exists. Any other text is no time.
 //!
@@ -57,7 +57,7 @@
 //! - `MakeTime` of whole numbers, null where there is no such time; `UtcNow`, `Today`: of the time that the whole work is given;
 //! - span: `TotalDays TotalHours TotalMinutes TotalSeconds`;
 //! - number: `Round` (halves away from zero), `Floor`, `Ceiling`, `Abs`;
-//! - what is written like a member (`Length`, `Count`, the parts of times and spans: `Function::property`) is, **of an object**, its
+//! - what is written like a member (`Length`, `Count`, the parts of times and spans: [`Function::property`]) is, **of an object**, its
 //!   member with that name: `Invoice.Date`.
 //!
 //! **Lists** ([`Query`]): null of anything but a list. `Any`: has an item, of which the body is met; `All`: the body is met of each, true
@@ -66,6 +66,20 @@
 //! (of nothing else), and [`Kind::It`] is the item.
 
 use jiff::Timestamp;
+
+pub use check::{check, kind_of, mentions_time};
+pub use datum::Datum;
+pub use eval::{Row, TooMuchWork, matches, value};
+pub use problem::{Place, Problem};
+pub use schema::{Schema, Type};
+
+mod check;
+mod datum;
+mod eval;
+mod functions;
+mod problem;
+mod schema;
+pub mod time;
 
 /// A part of an expression, and where it stands in the text.
 #[derive(Debug, Clone, PartialEq)]
@@ -242,6 +256,27 @@ impl Function {
             Self::TotalMinutes => Some("TotalMinutes"),
             Self::TotalSeconds => Some("TotalSeconds"),
             _ => None,
+        }
+    }
+}
+
+impl Expr {
+    /// Its parts, in the order of the text.
+    #[must_use]
+    pub fn parts(&self) -> Vec<&Self> {
+        match &self.kind {
+            Kind::Literal(_) | Kind::It => Vec::new(),
+            Kind::Member { of, .. } => of.as_deref().into_iter().collect(),
+            Kind::Not(one) | Kind::Negate(one) => vec![one],
+            Kind::And(one, other)
+            | Kind::Or(one, other)
+            | Kind::Compare(_, one, other)
+            | Kind::Reckon(_, one, other)
+            | Kind::Coalesce(one, other) => vec![one, other],
+            Kind::In { value, list } => std::iter::once(&**value).chain(list).collect(),
+            Kind::If(condition, then, otherwise) => vec![condition, then, otherwise],
+            Kind::Call(_, arguments) => arguments.iter().collect(),
+            Kind::Query { list, body, .. } => std::iter::once(&**list).chain(body.as_deref()).collect(),
         }
     }
 }
