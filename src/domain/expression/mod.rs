@@ -77,6 +77,7 @@ mod check;
 mod datum;
 mod eval;
 mod functions;
+pub mod odata;
 mod problem;
 mod schema;
 pub mod time;
