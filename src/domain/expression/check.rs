@@ -206,7 +206,12 @@ impl Checking<'_> {
     }
 
     fn comparable(&mut self, expr: &Expr, comparison: Comparison, one: &Expr, other: &Expr, scope: Scope) {
+        let problems = self.problems.len();
         let (left, right) = (self.kind(one, scope), self.kind(other, scope));
+        // One problem is told once.
+        if self.problems.len() > problems {
+            return;
+        }
         let is_equality = matches!(comparison, Comparison::Equal | Comparison::NotEqual);
         for kind in [left, right] {
             if !is_equality && matches!(kind, Type::Bool | Type::List | Type::Object) {

@@ -77,6 +77,8 @@ mod check;
 mod datum;
 mod eval;
 mod functions;
+pub mod limits;
+pub mod linq;
 pub mod odata;
 mod problem;
 mod schema;
