@@ -153,7 +153,7 @@ section!(
 );
 section!(
     /// `[integrations]`
-    Integrations { consent_link_seconds: u64, }
+    Integrations { items_at_once_max: usize, retention_days: u64, consent_link_seconds: u64, }
 );
 section!(
     /// `[runs]`

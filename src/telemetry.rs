@@ -1,10 +1,12 @@
 //! What an engine counts, in a registry of its own: two engines in one process do not mix their numbers. `log` has its log lines, `upstreams` what is passed on.
 
 pub mod background;
+mod integrations;
 pub mod log;
 mod upstreams;
 mod webhooks;
 
+pub use integrations::IntegrationMetrics;
 pub use upstreams::{Going, UpstreamMetrics};
 pub use webhooks::WebhookMetrics;
 
@@ -52,6 +54,8 @@ pub struct Metrics {
     pub upstreams: UpstreamMetrics,
     /// Notifications.
     pub webhooks: WebhookMetrics,
+    /// Items of integrations.
+    pub integrations: IntegrationMetrics,
     /// Requests in the background.
     pub background: background::Background,
     /// Actors alive.
@@ -95,6 +99,7 @@ impl Metrics {
             script_seconds: HistogramVec::new(seconds("script_seconds", "How long scripts took"), &["kind"])?,
             upstreams: UpstreamMetrics::new(&registry)?,
             webhooks: WebhookMetrics::new(&registry)?,
+            integrations: IntegrationMetrics::new(&registry)?,
             background: background::Background::new(&registry)?,
             actors: IntGauge::new("actors", "Actors alive")?,
             up: Gauge::new("up", "1 while the engine takes work")?,

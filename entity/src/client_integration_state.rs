@@ -17,6 +17,9 @@ pub struct Model {
     /// JSON of the selection that is going on.
     #[sea_orm(column_type = "Text", nullable)]
     pub selection: Option<String>,
+    /// What the next due time was counted by.
+    #[sea_orm(column_type = "Text", nullable)]
+    pub schedule_key: Option<String>,
     /// Runs so far.
     pub run_count: i64,
     /// Microseconds.

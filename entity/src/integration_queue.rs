@@ -38,6 +38,8 @@ pub struct Model {
     pub result: Option<String>,
     /// May be processed from then on; microseconds.
     pub due_at: i64,
+    /// Its time is over: kept only so that its row is not sent again.
+    pub bare: bool,
     /// Microseconds.
     pub created_at: i64,
     /// Microseconds.

@@ -170,6 +170,8 @@ fn client_integration_state() -> table::Create {
         .optional("next_due_at", Kind::BigInt)
         // The selection that is going on: after which row, and of which due time.
         .optional("selection", Kind::Text)
+        // What the next due time was counted by; where that changes, it is counted anew.
+        .optional("schedule_key", Kind::Text)
         .required("run_count", Kind::BigInt)
         .optional("last_run_at", Kind::BigInt)
         .optional("last_outcome", Kind::Text)
@@ -216,6 +218,8 @@ fn integration_queue() -> table::Create {
         .optional("result", Kind::Text)
         // When it may be processed next.
         .required("due_at", Kind::BigInt)
+        // Its time is over, and it is kept without its result only so that its row is not sent again.
+        .required("bare", Kind::Bool)
         .required("created_at", Kind::BigInt)
         .required("updated_at", Kind::BigInt)
         // One item for each version of a row; the flags say which versions become items.
@@ -227,8 +231,11 @@ fn integration_queue() -> table::Create {
         )
         .partial_index("going", &["client_integration_id", "id"], "state = 'Processing'")
         .index(&["tenant_id", "id"])
-        // For retention.
-        .index(&["updated_at"])
+        .partial_index(
+            "old",
+            &["updated_at"],
+            "NOT bare AND state IN ('Completed', 'Cancelled', 'Abandoned')",
+        )
 }
 
 /// A run of a client integration.
@@ -250,6 +257,7 @@ fn action_log() -> table::Create {
         .required("abandoned", Kind::BigInt)
         .index(&["tenant_id", "id"])
         .index(&["client_integration_id", "id"])
+        .partial_index("open", &["client_integration_id"], "finished_at IS NULL")
         .index(&["started_at"])
 }
 

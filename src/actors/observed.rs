@@ -39,7 +39,7 @@ pub fn list_key(kind: &str, id: Uuid) -> Uuid {
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Observed {
-    /// `call_api`, `connection`, `automation`, `registry`, `background`, `delivery`.
+    /// `call_api`, `connection`, `automation`, `client_integration`, `registry`, `background`, `delivery`.
     pub kind: &'static str,
     /// The id of what it acts for.
     pub id: Uuid,
@@ -80,10 +80,10 @@ pub struct Observed {
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CurrentRun {
-    /// Its id.
+    /// Its id; of client integrations, the number of its action log.
     pub run_id: Uuid,
     /// `queued`, `loading`, `preparing`, `sending`, `interpreting`, `committing`; of automations `queued`, `loading`, `fetching`,
-    /// `shaping`, `storing`, `sending`, `finishing`.
+    /// `shaping`, `storing`, `sending`, `finishing`; of client integrations `loading`, `selecting`, `processing`, `finishing`.
     pub step: &'static str,
     /// For how long it has been going, milliseconds.
     pub since_ms: u64,

@@ -20,6 +20,7 @@ use crate::{
         background::Inbox,
         connection::ConnectionGates,
         delivery::{DeliveryInbox, targets::Targets},
+        integration::ItemPermits,
         wakes::Wakes,
     },
     clock::Clock,
@@ -83,6 +84,8 @@ pub struct Services {
     pub permits: Semaphore,
     /// Runs of automations at the same time.
     pub automation_permits: Arc<Semaphore>,
+    /// Items of integrations at the same time, in turn over tenants.
+    pub item_permits: ItemPermits,
     /// Which records are being sent where.
     pub exports: Exports,
     /// The way to the actor of background requests.
@@ -152,6 +155,7 @@ impl Services {
             permits: Semaphore::new(settings.engine.runs_at_once_max),
             exports: Exports::default(),
             automation_permits: Arc::new(Semaphore::new(settings.automations.runs_at_once_max)),
+            item_permits: ItemPermits::new(settings.integrations.items_at_once_max),
             tests: Semaphore::new(TESTS_AT_ONCE_MAX),
             event_streams: Arc::new(Semaphore::new(EVENT_STREAMS_MAX)),
             chains: tokio::sync::Mutex::default(),

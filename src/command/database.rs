@@ -61,6 +61,11 @@ pub fn purge(files: &SettingsFiles) -> Outcome {
             "Removed of requests in the background: {} answers, {} parts of bodies, {} keys, {} that were erased before.",
             background.erased, background.parts, background.keys, background.removed
         );
+        let integrations = purged.integrations;
+        println!(
+            "Removed of integrations: {} items, the results of {} items, {} logs of runs.",
+            integrations.items, integrations.bared, integrations.logs
+        );
         Ok(ExitCode::SUCCESS)
     })
 }

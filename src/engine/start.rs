@@ -16,6 +16,7 @@ use crate::{
         background::{BackgroundActor, own::MakeOwn},
         connection::{ConnectionRows, actor::ConnectionActor},
         delivery::DeliveryActor,
+        integration,
         observed::{KIND_BACKGROUND, KIND_CONNECTION, KIND_DELIVERY},
         registry::{
             RegistryHandle,
@@ -186,7 +187,8 @@ async fn enlist(services: &Arc<Services>, registry: &RegistryHandle) -> Result<(
     let delivery = Singleton::new(KIND_DELIVERY, move |watched| DeliveryActor::new(own.clone(), watched));
     registry.addr().send(Enlist(delivery)).await.map_err(|_| gone())?;
     registry.enlist_family(connections(services)).await?;
-    registry.enlist_family(automation::family(services)).await
+    registry.enlist_family(automation::family(services)).await?;
+    registry.enlist_family(integration::family(services)).await
 }
 
 /// The actors of connections.

@@ -103,12 +103,21 @@ fn of_automations(settings: &Settings) -> Vec<Limit> {
 
 fn of_integrations(settings: &Settings) -> Vec<Limit> {
     let integrations = &settings.integrations;
-    vec![(
-        "integrations.consent_link_seconds",
-        integrations.consent_link_seconds,
-        60,
-        86_400,
-    )]
+    vec![
+        (
+            "integrations.items_at_once_max",
+            integrations.items_at_once_max as u64,
+            1,
+            4_096,
+        ),
+        ("integrations.retention_days", integrations.retention_days, 1, 3_650),
+        (
+            "integrations.consent_link_seconds",
+            integrations.consent_link_seconds,
+            60,
+            86_400,
+        ),
+    ]
 }
 
 fn of_gateway(settings: &Settings) -> Vec<Limit> {

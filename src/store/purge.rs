@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use sea_orm::{ConnectionTrait, DbBackend, Statement, Value};
 use uuid::Uuid;
 
-use super::{Error, Result, Store};
+use super::{Error, Result, Store, integrations::IntegrationsPurged};
 use crate::settings::Settings;
 
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -39,6 +39,8 @@ pub struct PurgeRules {
     pub background_gone: Duration,
     /// Notifications after their end.
     pub deliveries: Duration,
+    /// Items and runs of integrations after their end.
+    pub integrations: Duration,
     /// Rows of one transaction.
     pub batch_rows: u64,
 }
@@ -64,6 +66,8 @@ pub struct Purged {
     pub background: BackgroundPurged,
     /// Notifications.
     pub deliveries: u64,
+    /// Of integrations.
+    pub integrations: IntegrationsPurged,
 }
 
 /// What a purge has removed of requests in the background.
@@ -96,6 +100,7 @@ impl PurgeRules {
             background: hours(settings.background.retention_hours),
             background_gone: hours(settings.background.gone_hours),
             deliveries: hours(settings.webhooks.retention_hours),
+            integrations: days(settings.integrations.retention_days),
             batch_rows: settings.purge.batch_rows,
         }
     }
@@ -136,6 +141,7 @@ impl Store {
         purged.deliveries = self
             .purge_deliveries(first_id_at(ended_before), ended_before, rows)
             .await?;
+        purged.integrations = self.purge_integrations(rules.integrations, now, rows).await?;
         if self.is_sqlite() && purged != Purged::default() {
             self.give_pages_back().await?;
         }

@@ -5,12 +5,16 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::domain::{
-    expression::Expr,
-    ids::TenantId,
-    integration::{
-        Action, ActionId, ClientIntegration, ClientIntegrationId, Consent, Integration, IntegrationId, System,
+use crate::{
+    domain::{
+        expression::{Expr, linq},
+        ids::TenantId,
+        integration::{
+            Action, ActionId, ClientIntegration, ClientIntegrationId, Consent, ConsentState, ConsentType, Integration,
+            IntegrationId, System,
+        },
     },
+    store::integrations::LoadedClientIntegration,
 };
 
 /// Everything that is known of a client integration, read at once; what secrets it needs, the action opens itself.
@@ -38,6 +42,54 @@ pub struct Work {
     pub consent: Option<Consent>,
     /// The filter, read.
     pub filter: Option<Arc<Expr>>,
+}
+
+/// Whether items are processed for this client.
+pub(super) fn lives(loaded: &LoadedClientIntegration) -> bool {
+    let (client, of) = (&loaded.client.value, &loaded.integration.value);
+    let asked = of.consent_type_id;
+    let is_consented = asked == ConsentType::None
+        || loaded.consent.as_ref().is_some_and(|consent| {
+            consent.value.state == ConsentState::Granted && consent.value.consent_type_id == asked
+        });
+    client.enabled && of.active && loaded.action.is_some() && is_consented
+}
+
+impl Work {
+    /// What was read; and, where its filter cannot be read any more, why.
+    pub(super) fn of(loaded: LoadedClientIntegration) -> (Self, Option<String>) {
+        let (client, of) = (loaded.client, loaded.integration);
+        let filter = read_filter(of.value.filter.as_deref().unwrap_or_default());
+        let (filter, problem) = match filter {
+            Ok(filter) => (filter, None),
+            Err(why) => (
+                None,
+                Some(format!("The filter of the integration cannot be used: {why}")),
+            ),
+        };
+        let work = Self {
+            tenant_id: client.stamp.tenant_id,
+            id: client.id,
+            uuid: client.uuid,
+            client: client.value,
+            integration_id: of.id,
+            owner_id: of.stamp.tenant_id,
+            integration: of.value,
+            system: loaded.system.value,
+            action: loaded.action.map(|action| (action.id, action.value)),
+            consent: loaded.consent.map(|consent| consent.value),
+            filter: filter.map(Arc::new),
+        };
+        (work, problem)
+    }
+}
+
+/// The filter; none where it is blank.
+fn read_filter(text: &str) -> Result<Option<Expr>, String> {
+    if text.trim().is_empty() {
+        return Ok(None);
+    }
+    linq::parse(text).map(Some).map_err(|problem| problem.told(text))
 }
 
 /// What became of an item.

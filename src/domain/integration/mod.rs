@@ -6,8 +6,14 @@ use uuid::Uuid;
 
 use crate::domain::ids::{ClientId, ConnectionId, PartnerFunctionId, TenantId, UserId};
 
+pub mod admit;
+pub mod batch;
 pub mod consent;
+pub mod due;
+pub mod machine;
 mod numbers;
+pub mod settle;
+pub mod turns;
 mod words;
 
 pub use numbers::{

@@ -8,6 +8,8 @@ use crate::{
     error::{Code, Error, Result},
 };
 
+mod queue;
+
 /// Integrations and what belongs to them.
 pub struct Integrations<'a> {
     engine: &'a Engine,
@@ -69,13 +71,16 @@ impl Integrations<'_> {
     /// Without the right; `not_found`: the entity, or the action; `wrong_state`.
     pub async fn act(
         &self,
-        _caller: &Caller,
+        caller: &Caller,
         set: EntitySet,
-        _key: i64,
-        _action: &str,
-        _body: &Value,
+        key: i64,
+        action: &str,
+        body: &Value,
     ) -> Result<ActionAnswer> {
-        Err(read_only(set))
+        match set {
+            EntitySet::IntegrationQueues => queue::act(self.engine, caller, key, action, body).await,
+            _ => Err(read_only(set)),
+        }
     }
 }
 

@@ -1,13 +1,25 @@
 //! Owns the tables of integrations.
 
+mod by_hand;
+pub(in crate::store) mod claims;
 pub mod consents;
 mod definitions;
 mod live;
+mod logs;
 mod numbers;
+pub(in crate::store) mod purge;
+mod queue;
 mod rows;
+pub(in crate::store) mod state;
 
+pub use by_hand::ByHand;
+pub use claims::Turn;
 pub use definitions::{LoadedClientIntegration, seal_action_headers};
+pub use logs::{BeginRun, EndRun};
+pub use purge::IntegrationsPurged;
+pub use queue::QueuePage;
 pub use rows::{
     Sealed, Stored, StoredAction, StoredClientIntegration, StoredConsent, StoredIntegration, StoredSchedule,
     StoredSystem,
 };
+pub use state::{RunsLeft, Selection, Whose};

@@ -51,6 +51,7 @@ async fn what_is_old_goes_in_batches_and_identifiers_stay() {
             background: DAY,
             background_gone: DAY,
             deliveries: DAY,
+            integrations: DAY,
             batch_rows: 3,
         };
         let purged = store.purge(&rules, now).await.unwrap();

@@ -1,0 +1,120 @@
+//! What a person does with an item of the queue.
+
+use sea_orm::{ActiveValue::Set, ColumnTrait, Condition, DatabaseTransaction, EntityTrait, QueryFilter, QuerySelect};
+use uuid::Uuid;
+
+use super::queue::{item, opened};
+use crate::{
+    domain::{
+        ids::TenantId,
+        integration::{QueueItem, QueueItemId, QueueState},
+    },
+    store::{
+        Error, Result, Store,
+        audit::{self, Entry},
+    },
+};
+use entity::{
+    client_integration,
+    integration_queue::{ActiveModel, Column, Entity},
+};
+
+/// What a person wants of an item.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ByHand {
+    /// It is processed again, from the first attempt on.
+    Retry,
+    /// It is not processed any more.
+    Cancel,
+    /// It is processed now; one that is finished, from the first attempt on.
+    Execute,
+}
+
+impl ByHand {
+    /// Whether that can be done to an item that stands so.
+    #[must_use]
+    pub const fn is_possible(self, state: QueueState) -> bool {
+        match self {
+            Self::Retry | Self::Execute => !matches!(state, QueueState::Processing),
+            Self::Cancel => matches!(state, QueueState::Pending | QueueState::Failed),
+        }
+    }
+}
+
+impl Store {
+    /// An item of a tenant, with the id of the actor that processes it.
+    pub async fn queue_item(&self, tenant_id: TenantId, id: QueueItemId) -> Result<Option<(QueueItem, Uuid)>> {
+        self.read(move |db| async move {
+            let found = Entity::find().filter(is(tenant_id, id)).one(&db).await?;
+            let Some(found) = found else { return Ok(None) };
+            let client = client_integration::Entity::find_by_id(found.client_integration_id)
+                .filter(client_integration::Column::TenantId.eq(tenant_id.uuid()))
+                .one(&db)
+                .await?;
+            let uuid = client.map_or(Uuid::nil(), |client| client.uuid);
+            Ok(Some((item(found)?, uuid)))
+        })
+        .await
+    }
+
+    /// Does what a person wants of an item; how it stood before where that is not possible, and nothing is written.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub async fn change_queue_item(
+        &self,
+        tenant_id: TenantId,
+        id: QueueItemId,
+        what: ByHand,
+        entry: Entry,
+    ) -> Result<std::result::Result<(), QueueState>> {
+        let clock = self.clock().clone();
+        self.write(move |transaction| {
+            Box::pin(async move {
+                let found = lock(transaction, tenant_id, id).await?;
+                if !what.is_possible(found.state) {
+                    return Ok(Err(found.state));
+                }
+                let now = clock.now_us();
+                let changed = match what {
+                    ByHand::Execute if found.state == QueueState::Pending || found.state == QueueState::Failed => {
+                        ActiveModel {
+                            attempt: Set(found.attempt.into()),
+                            ..opened(now)
+                        }
+                    }
+                    ByHand::Retry | ByHand::Execute => opened(now),
+                    ByHand::Cancel => ActiveModel {
+                        state: Set(QueueState::Cancelled.as_str().to_owned()),
+                        result: Set(Some("Cancelled by a person.".to_owned())),
+                        updated_at: Set(now),
+                        ..Default::default()
+                    },
+                };
+                Entity::update_many()
+                    .set(changed)
+                    .filter(is(tenant_id, id))
+                    .exec(transaction)
+                    .await?;
+                audit::record(transaction, &clock, entry).await?;
+                Ok(Ok(()))
+            })
+        })
+        .await
+    }
+}
+
+async fn lock(transaction: &DatabaseTransaction, tenant_id: TenantId, id: QueueItemId) -> Result<QueueItem> {
+    let found = Entity::find()
+        .filter(is(tenant_id, id))
+        .lock_exclusive()
+        .one(transaction)
+        .await?;
+    item(found.ok_or(Error::NotFound)?)
+}
+
+fn is(tenant_id: TenantId, id: QueueItemId) -> Condition {
+    Condition::all()
+        .add(Column::Id.eq(id.get()))
+        .add(Column::TenantId.eq(tenant_id.uuid()))
+}
