@@ -6,10 +6,12 @@
   const { compile, invoke, log } = globalThis.__natives;
   delete globalThis.__natives;
 
-  const URL_SCRIPT = 1, BODY_SCRIPT = 2, RESPONSE_SCRIPT = 3, RECORD_SCRIPT = 4;
+  const URL_SCRIPT = 1, BODY_SCRIPT = 2, RESPONSE_SCRIPT = 3, RECORD_SCRIPT = 4, ITEM_BODY_SCRIPT = 5, ITEM_RESULT_SCRIPT = 6;
   const INPUTS = ['call', 'lastRun', 'state', 'dueAt', 'now', 'console'];
   const INPUTS_WITH_RESPONSE = INPUTS.concat(['request', 'response']);
   const INPUTS_OF_RECORD = ['record', 'context', 'now', 'console'];
+  const INPUTS_OF_ITEM = ['item', 'integration', 'clientIntegration', 'queueItem', 'now', 'console'];
+  const INPUTS_OF_ITEM_RESULT = INPUTS_OF_ITEM.concat(['request', 'response']);
   const PREFIX = '"use strict";return (function(){', SUFFIX = '\n})';
   const MESSAGE_LENGTH_MAX = 4096, STACK_LENGTH_MAX = 8192, SHOWN_LENGTH_MAX = 80;
   const TRANSACTION_BYTES_MAX = 1048576;
@@ -34,6 +36,8 @@
     [RESPONSE_SCRIPT]: 'A response script must return a transaction object, an array of them, "Abort", or ' +
       '{"transactions": [...], "state": {...}}.',
     [RECORD_SCRIPT]: 'A record script must return the record (an object), nothing to keep it as it is, or null or "Skip" to leave it out.',
+    [ITEM_BODY_SCRIPT]: 'A body script must return a string, or an object to be sent as JSON.',
+    [ITEM_RESULT_SCRIPT]: 'A result script must return nothing, a text, an object, or an array of records.',
   };
 
   function show(value) {
@@ -155,9 +159,23 @@
     return 'J' + text;
   }
 
+  function itemResult(value) {
+    if (value === undefined || value === null) return 'U';
+    if (typeof value === 'string') {
+      requireSize(value.length, outputBytesMax, 'The output of the script');
+      return 'T' + value;
+    }
+    const odd = Array.isArray(value) ? null : oddity(value);
+    if (odd !== null) refuseReturned(ITEM_RESULT_SCRIPT, odd);
+    const text = stringify(value, 'The returned value');
+    requireSize(text.length, outputBytesMax, 'The output of the script');
+    return 'J' + text;
+  }
+
   // One letter (T text, J JSON, A abort, U unchanged, S skip, X transactions: state, then one line each), then the content.
   function answer(kind, value) {
     if (kind === RECORD_SCRIPT) return recordAnswer(value);
+    if (kind === ITEM_RESULT_SCRIPT) return itemResult(value);
     if (kind !== RESPONSE_SCRIPT) {
       if (typeof value === 'string') {
         requireSize(value.length, outputBytesMax, 'The output of the script');
@@ -239,6 +257,8 @@
 
   function inputsOf(kind) {
     if (kind === RECORD_SCRIPT) return INPUTS_OF_RECORD;
+    if (kind === ITEM_BODY_SCRIPT) return INPUTS_OF_ITEM;
+    if (kind === ITEM_RESULT_SCRIPT) return INPUTS_OF_ITEM_RESULT;
     return kind === RESPONSE_SCRIPT ? INPUTS_WITH_RESPONSE : INPUTS;
   }
 
@@ -282,6 +302,13 @@
       if (kind === RECORD_SCRIPT) {
         const record = JSON.parse(bodyForJson === undefined ? body : bodyForJson);
         const value = invoke(report, made(record, context, context.now, console));
+        return report.length > 0 ? failure('thrown', report[0], name, report) : answer(kind, value);
+      }
+      if (kind === ITEM_BODY_SCRIPT || kind === ITEM_RESULT_SCRIPT) {
+        const { item, integration, clientIntegration, queueItem } = JSON.parse(stateText);
+        const response = kind === ITEM_RESULT_SCRIPT ? makeResponse(context.response, body, bodyForJson) : undefined;
+        const inner = made(item, integration, clientIntegration, queueItem, context.now, console, context.request, response);
+        const value = invoke(report, inner);
         return report.length > 0 ? failure('thrown', report[0], name, report) : answer(kind, value);
       }
       const state = stateText === undefined ? {} : JSON.parse(stateText);

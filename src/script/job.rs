@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-/// The places where there is a script: three in a call, and one on the way of a record.
+/// The places where there is a script: three in a call, one on the way of a record, two on the way of an integration's item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Kind {
@@ -17,6 +17,10 @@ pub enum Kind {
     Response,
     /// Of a partner function or a mapping: returns the record's new data, nothing to keep it as it is, or null to leave it out.
     Record,
+    /// Of an integration: returns the body of the request for an item, as [`Kind::Body`] does.
+    ItemBody,
+    /// Of an integration: reads the answer for an item, and returns nothing, a text, an object or an array.
+    ItemResult,
 }
 
 impl Kind {
@@ -27,6 +31,8 @@ impl Kind {
             Kind::Body => "body script",
             Kind::Response => "response script",
             Kind::Record => "record script",
+            Kind::ItemBody => "body script",
+            Kind::ItemResult => "result script",
         }
     }
 }
@@ -63,12 +69,21 @@ pub struct Context {
     pub due_at: String,
     /// `now`, RFC 3339.
     pub now: String,
-    /// `request`; response scripts only.
+    /// `request`; response and result scripts only.
     pub request: Option<RequestInfo>,
-    /// `response`; response scripts only.
+    /// `response`; response and result scripts only.
     pub response: Option<ResponseInfo>,
     /// `record` and `context`; record scripts only, which see nothing of the members above but `now`.
     pub record: Option<RecordInfo>,
+    /// Of scripts of integrations, which see of the members above `now`, `request` and `response` only.
+    pub item: Option<ItemInfo>,
+}
+
+/// An item on its way through an integration.
+#[derive(Debug, Clone)]
+pub struct ItemInfo {
+    /// The text of a JSON object; its members `item`, `integration`, `clientIntegration` and `queueItem` are what the script sees.
+    pub scope: Arc<str>,
 }
 
 /// A record on its way through an automation.
@@ -149,7 +164,7 @@ pub struct Output {
 pub enum Value {
     /// A URL, or a body that is sent as it is.
     Text(String),
-    /// A body or record script's object, as JSON text.
+    /// What a body, record or result script returned: an object, or of a result script an array; as JSON text.
     Json(String),
     /// Exactly `"Abort"`.
     Abort,
@@ -160,7 +175,7 @@ pub enum Value {
         /// The JSON text of the new state, where the script gave one.
         state: Option<String>,
     },
-    /// A record script returned nothing: the record stays as it is.
+    /// A record script returned nothing: the record stays as it is. A result script did, or null.
     Unchanged,
     /// A record script returned null or exactly `"Skip"`: the record is left out.
     Skip,

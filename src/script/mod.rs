@@ -23,7 +23,8 @@ mod worker;
 
 pub use error::{Error, ScriptError, ScriptErrorKind};
 pub use job::{
-    Context, Job, Kind, LastRun, LogLevel, LogLine, Output, RecordAbout, RecordInfo, RequestInfo, ResponseInfo, Value,
+    Context, ItemInfo, Job, Kind, LastRun, LogLevel, LogLine, Output, RecordAbout, RecordInfo, RequestInfo,
+    ResponseInfo, Value,
 };
 pub use limits::{Confinement, PoolSettings, PoolStatus, WorkerCommand};
 pub use pool::ScriptPool;

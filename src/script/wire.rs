@@ -1,5 +1,8 @@
 //! The frames between parent and worker: a length (4 bytes, little-endian), then fields. Both sides read defensively.
 
+use std::borrow::Cow;
+
+use super::digits::quote_large_integers;
 use super::job::{Context, Job, Kind, LogLevel, LogLine};
 
 pub(super) const OP_RUN: u8 = 1;
@@ -92,9 +95,17 @@ pub(super) fn put_job(out: &mut Vec<u8>, operation: u8, number: u64, job: &Job) 
         put_bytes(out, job.name.as_bytes());
         out.extend_from_slice(job.source.as_bytes());
         put_frame(out, |out| put_context(out, &job.context));
-        put_optional(out, job.context.state.as_ref().map(|state| state.as_bytes()));
+        put_optional(out, state_of(&job.context).as_ref().map(|state| state.as_bytes()));
         put_optional(out, body_of(&job.context));
     });
+}
+
+/// What travels in the place of the state: of scripts of integrations, what they see of the item.
+fn state_of(context: &Context) -> Option<Cow<'_, str>> {
+    match &context.item {
+        Some(item) => Some(quote_large_integers(&item.scope).map_or(Cow::Borrowed(&*item.scope), Cow::Owned)),
+        None => context.state.as_deref().map(Cow::Borrowed),
+    }
 }
 
 /// What travels beside the small inputs: the answer's body, or the record.
@@ -118,7 +129,8 @@ pub(super) fn input_bytes(job: &Job) -> usize {
                 .sum::<usize>()
     });
     let record = context.record.as_ref().map_or(0, |record| record.data.len());
-    job.source.len() + body + record + context.state.as_ref().map_or(0, |state| state.len())
+    let item = context.item.as_ref().map_or(0, |item| item.scope.len());
+    job.source.len() + body + record + item + context.state.as_ref().map_or(0, |state| state.len())
 }
 
 /// A job as the worker reads it.
@@ -163,6 +175,8 @@ fn kind_number(kind: Kind) -> u8 {
         Kind::Body => 2,
         Kind::Response => 3,
         Kind::Record => 4,
+        Kind::ItemBody => 5,
+        Kind::ItemResult => 6,
     }
 }
 

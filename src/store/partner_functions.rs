@@ -82,6 +82,22 @@ impl Store {
         .await
     }
 
+    /// One partner function of whatever connection of the tenant.
+    pub async fn partner_function_of(
+        &self,
+        tenant_id: TenantId,
+        id: PartnerFunctionId,
+    ) -> Result<Option<StoredPartnerFunction>> {
+        self.read(move |db| async move {
+            let row = Entity::find_by_id(id.uuid())
+                .filter(Column::TenantId.eq(tenant_id.uuid()))
+                .one(&db)
+                .await?;
+            row.map(stored).transpose()
+        })
+        .await
+    }
+
     /// The partner function of a connection that has this id or else this name.
     pub async fn partner_function_named(
         &self,

@@ -1,5 +1,5 @@
 //! Owns local records: reading them with their links, and the changes that people make. What imports bring is in `page`, what
-//! exports take in `export`, the inbox of event-based automations in `events`, how a run gets on in `step`.
+//! exports take in `export`, what items of integrations bring and take in `items`, the inbox of event-based automations in `events`, how a run gets on in `step`.
 
 use jiff::Timestamp;
 use sea_orm::{
@@ -20,12 +20,14 @@ use entity::{record as row, record_link as link};
 
 pub(super) mod events;
 pub(super) mod export;
+mod items;
 mod page;
 pub(super) mod rows;
 mod step;
 
 pub use events::RecordEvent;
 pub use export::{ExportCandidate, ExportDone, ExportQuery, Exported, Pending, PendingExport};
+pub use items::{Arrival, ArrivalDone, ItemLink, Taken, WriteBack, WroteBack};
 pub use page::{Incoming, ItemDone, PageCommit, PageDone};
 pub use step::{PageStep, RunProgress, RunStep};
 

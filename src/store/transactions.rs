@@ -1,5 +1,5 @@
-//! Transactions: reading them and their changes, creating them by hand. Changing them is in `changes`. (Runs create theirs
-//! through the ledger.)
+//! Transactions: reading them and their changes, creating them by hand. Changing them is in `changes`, those that
+//! integrations bring are in `taken`. (Runs create theirs through the ledger.)
 
 use jiff::Timestamp;
 use sea_orm::{ActiveModelTrait, ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
@@ -13,6 +13,7 @@ use crate::domain::{
 use entity::{transaction as row, transaction_change as change};
 
 mod changes;
+mod taken;
 
 /// Identifiers looked up by one query.
 const IDENTIFIERS_PER_QUERY: usize = 500;

@@ -306,6 +306,7 @@ async fn run_script(
         request,
         response,
         record: None,
+        item: None,
     };
     let wall_ms = Some(u64::from(call.definition.limits.script_ms));
     let job = Job {

@@ -10,7 +10,7 @@ use crate::{
 
 /// See the module.
 #[derive(Debug)]
-pub(super) enum Halt {
+pub(in crate::actors) enum Halt {
     /// The other side asked to wait, or cannot be reached for a while: the run stays open and goes on then.
     Wait {
         /// When.

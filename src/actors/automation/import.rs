@@ -65,7 +65,7 @@ async fn fetch(run: &Run) -> Result<RemotePage, Halt> {
     run.progress.at(Step::Asking);
     let place = run.row.place.clone();
     let query = ListQuery {
-        object: &run.plan.object,
+        object: &run.plan.way.object,
         since: run.row.since_at,
         place: place.as_ref(),
     };

@@ -4,14 +4,15 @@ mod actor;
 mod commit;
 mod export;
 mod family;
-mod halt;
+pub(in crate::actors) mod halt;
 mod import;
 mod line;
 mod look;
 mod outgoing;
 mod plan;
 mod run;
-mod shape;
+pub(in crate::actors) mod shape;
+pub(in crate::actors) mod way;
 
 pub use actor::AutomationActor;
 pub use export::Exports;

@@ -152,7 +152,7 @@ async fn deliver(run: &mut Run, mut parcel: Parcel) -> Result<Option<RemoteRef>,
 
 async fn transmit(run: &Run, parcel: &Parcel) -> Result<Written, Missed> {
     let outgoing = Outgoing {
-        object: &run.plan.object,
+        object: &run.plan.way.object,
         key: &parcel.key,
         data: &parcel.export.data,
         remote: parcel.remote.as_ref(),
@@ -171,7 +171,7 @@ async fn refreshed(run: &mut Run, parcel: &mut Parcel, message: String) -> Resul
     let Some(remote) = &parcel.remote else {
         return Ok(Err(Missed::Record(message)));
     };
-    let (object, id) = (&run.plan.object, &remote.id);
+    let (object, id) = (&run.plan.way.object, &remote.id);
     let fetched = run.line.ask(
         |provider, account| {
             let cannot = || Trouble::new(TroubleKind::Record, message.as_str());
@@ -249,9 +249,9 @@ async fn add(run: &mut Run, counts: RunCounts, error: Option<(String, String)>) 
 fn idempotency_key(run: &Run, key: &str, version: i64, remote: Option<&RemoteRef>, data: &Value) -> String {
     let plan = &run.plan;
     let what = json!([
-        plan.connection_id,
-        plan.object.name,
-        plan.entity,
+        plan.way.connection_id,
+        plan.way.object.name,
+        plan.way.entity,
         key,
         version,
         remote.map(|remote| (&remote.id, &remote.version)),

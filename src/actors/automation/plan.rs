@@ -5,16 +5,20 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::{
-    actors::{automation::halt::Halt, services::Services},
+    actors::{
+        automation::{
+            halt::Halt,
+            way::{Ends, Way},
+        },
+        services::Services,
+    },
     domain::{
         automation::{AppliesTo, Automation, criteria},
-        filter::Expr,
-        ids::{AutomationId, ConnectionId, ScriptId, TenantId},
-        mapping::{Mapping, Pairs},
-        partner_function::{Direction, PartnerFunction},
+        ids::{AutomationId, ConnectionId, TenantId},
+        partner_function::Direction,
         record::Policy,
     },
-    providers::{Account, Object, Provider},
+    providers::{Account, Provider},
     store::records::Target,
 };
 
@@ -23,34 +27,10 @@ use crate::{
 pub(super) struct Plan {
     pub tenant_id: TenantId,
     pub automation_id: AutomationId,
-    pub connection_id: ConnectionId,
     pub automation: Automation,
-    pub object: Object,
-    pub entity: String,
-    pub criteria: Option<Expr>,
-    pub mapping: Mapped,
-    pub pre_run: Option<Script>,
-    pub post_run: Option<Script>,
+    pub way: Arc<Way>,
     /// When the definition or the partner function was changed last.
     pub changed_at: Timestamp,
-}
-
-/// How a record becomes what the other side has.
-#[derive(Debug)]
-pub(super) enum Mapped {
-    /// It stays as it is.
-    AsItIs,
-    /// Members are put where they belong.
-    Pairs(Pairs),
-    /// A script does it.
-    Script(Script),
-}
-
-/// A script and what it is called in errors.
-#[derive(Debug, Clone)]
-pub(super) struct Script {
-    pub name: Arc<str>,
-    pub source: Arc<str>,
 }
 
 /// Whose plan is made.
@@ -114,17 +94,17 @@ impl Plan {
             })?),
             false => None,
         };
-        let scripts = Scripts { services, tenant_id };
-        Ok(Self {
+        let ends = Ends {
             tenant_id,
-            automation_id,
+            user: automation_id.uuid(),
             connection_id,
             object,
             entity: automation.applies_to.clone(),
-            criteria,
-            mapping: scripts.mapping(connection_id, &function).await?,
-            pre_run: scripts.named("pre-run script", function.pre_run_script_id).await?,
-            post_run: scripts.named("post-run script", function.post_run_script_id).await?,
+        };
+        Ok(Self {
+            tenant_id,
+            automation_id,
+            way: Arc::new(Way::load(services, ends, criteria, &function).await?),
             changed_at: changed_at.max(row.updated_at),
             automation,
         })
@@ -145,12 +125,7 @@ impl Plan {
 
     /// From where to where exports go, and of which link imports are.
     pub fn target(&self) -> Target {
-        Target {
-            tenant_id: self.tenant_id,
-            connection_id: self.connection_id,
-            object: self.object.name.clone(),
-            entity: self.entity.clone(),
-        }
+        self.way.target()
     }
 
     pub fn policy(&self) -> Policy {
@@ -158,57 +133,6 @@ impl Plan {
             applies_to: self.automation.applies_to_function,
             do_not_over_write: self.automation.do_not_over_write_latest_data,
             threshold_minutes: self.automation.ignore_threshold,
-        }
-    }
-}
-
-/// Finds the texts of scripts.
-struct Scripts<'a> {
-    services: &'a Services,
-    tenant_id: TenantId,
-}
-
-impl Scripts<'_> {
-    async fn named(&self, what: &str, id: Option<ScriptId>) -> Result<Option<Script>, Halt> {
-        let Some(id) = id else { return Ok(None) };
-        match self.services.store.script_source(self.tenant_id, id).await? {
-            Some((version, source)) => Ok(Some(Script {
-                name: format!("{what}, version {version}").into(),
-                source: source.into(),
-            })),
-            None => Err(Halt::not_found(format!(
-                "The {what} {id} does not exist. Name another in the partner function, or none."
-            ))),
-        }
-    }
-
-    async fn mapping(&self, connection: ConnectionId, function: &PartnerFunction) -> Result<Mapped, Halt> {
-        let Some(name) = &function.object_mapping else {
-            return Ok(Mapped::AsItIs);
-        };
-        // A name without a mapping changes nothing: clients name some that nobody made.
-        let Some(row) = self
-            .services
-            .store
-            .object_mapping(self.tenant_id, connection, name)
-            .await?
-        else {
-            return Ok(Mapped::AsItIs);
-        };
-        let mapping = Mapping::read(&row.definition).map_err(|errors| {
-            let said: Vec<String> = errors.iter().map(ToString::to_string).collect();
-            Halt::failed(format!("The mapping {name:?} cannot be used: {}.", said.join("; ")))
-        })?;
-        match mapping {
-            Mapping::Script(source) => Ok(Mapped::Script(Script {
-                name: format!("mapping script {name:?}").into(),
-                source: source.into(),
-            })),
-            Mapping::ScriptId(id) => {
-                let script = self.named("mapping script", Some(id)).await?;
-                Ok(script.map_or(Mapped::AsItIs, Mapped::Script))
-            }
-            Mapping::Pairs(pairs) => Ok(Mapped::Pairs(pairs)),
         }
     }
 }

@@ -266,7 +266,7 @@ async fn work(
         progress: job.progress.clone(),
         shaper: Shaper {
             services: services.clone(),
-            plan: plan.clone(),
+            way: plan.way.clone(),
             account,
         },
         line: Line::new(services.clone(), gate, job.automation_id.uuid().as_u64_pair().1, permit),

@@ -9,7 +9,7 @@ use crate::{
     actors::{
         automation::{
             halt::{Halt, of_script},
-            plan::{Mapped, Plan, Script},
+            way::{Mapped, Script, Way},
         },
         services::Services,
     },
@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// Records of a page that are shaped at the same time; scripts of more wait their turn.
-pub(super) const SHAPED_AT_ONCE: usize = 8;
+pub(in crate::actors) const SHAPED_AT_ONCE: usize = 8;
 /// Waits while no script worker is free.
 const BUSY: RetryPolicy = RetryPolicy {
     base_ms: 100,
@@ -34,15 +34,15 @@ const BUSY: RetryPolicy = RetryPolicy {
 const BUSY_TRIES_MAX: u32 = 10;
 
 /// See the module.
-pub(super) struct Shaper {
+pub(in crate::actors) struct Shaper {
     pub services: Arc<Services>,
-    pub plan: Arc<Plan>,
+    pub way: Arc<Way>,
     pub account: Arc<Account>,
 }
 
 /// What became of a record.
 #[derive(Debug, PartialEq)]
-pub(super) enum Shaped {
+pub(in crate::actors) enum Shaped {
     /// A script left it out, or the criteria are not met.
     Out,
     /// It goes on.
@@ -58,7 +58,7 @@ pub(super) enum Shaped {
 
 /// Which record a script looks at.
 #[derive(Clone, Copy)]
-pub(super) struct Which<'a> {
+pub(in crate::actors) struct Which<'a> {
     pub key: Option<&'a str>,
     pub remote_id: Option<&'a str>,
 }
@@ -66,7 +66,7 @@ pub(super) struct Which<'a> {
 impl Shaper {
     /// Of a record from the provider: pre-run script, criteria, mapping, post-run script.
     pub async fn incoming(&self, data: Value, which: Which<'_>) -> Result<Shaped, Halt> {
-        let Some(data) = self.scripted(self.plan.pre_run.as_ref(), data, which).await? else {
+        let Some(data) = self.scripted(self.way.pre_run.as_ref(), data, which).await? else {
             return Ok(Shaped::Out);
         };
         if !self.is_met(&data) {
@@ -85,7 +85,7 @@ impl Shaper {
             key: key.as_deref().or(which.key),
             ..which
         };
-        match self.scripted(self.plan.post_run.as_ref(), data, which).await? {
+        match self.scripted(self.way.post_run.as_ref(), data, which).await? {
             Some(data) => Ok(Shaped::Data { data, key }),
             None => Ok(Shaped::Out),
         }
@@ -96,7 +96,7 @@ impl Shaper {
         if !self.is_met(&data) {
             return Ok(Shaped::Out);
         }
-        let Some(data) = self.scripted(self.plan.pre_run.as_ref(), data, which).await? else {
+        let Some(data) = self.scripted(self.way.pre_run.as_ref(), data, which).await? else {
             return Ok(Shaped::Out);
         };
         Ok(match self.mapped(data, which).await? {
@@ -114,21 +114,18 @@ impl Shaper {
 
     /// After a record was sent; what the script returns does not matter.
     pub async fn sent(&self, data: Value, which: Which<'_>) -> Result<(), Halt> {
-        if let Some(script) = &self.plan.post_run {
+        if let Some(script) = &self.way.post_run {
             self.run(script, &data, which).await?;
         }
         Ok(())
     }
 
     fn is_met(&self, data: &Value) -> bool {
-        self.plan
-            .criteria
-            .as_ref()
-            .is_none_or(|criteria| criteria.matches(data))
+        self.way.criteria.as_ref().is_none_or(|criteria| criteria.matches(data))
     }
 
     async fn mapped(&self, data: Value, which: Which<'_>) -> Result<Result<Option<Value>, String>, Halt> {
-        match &self.plan.mapping {
+        match &self.way.mapping {
             Mapped::AsItIs => Ok(Ok(Some(data))),
             Mapped::Pairs(mapping) => Ok(mapping.apply(&data).map(Some).map_err(|error| error.to_string())),
             Mapped::Script(script) => self.scripted(Some(script), data, which).await.map(Ok),
@@ -160,7 +157,7 @@ impl Shaper {
             };
             tries += 1;
             let now = self.services.clock.now();
-            let seed = self.plan.automation_id.uuid().as_u64_pair().1;
+            let seed = self.way.user.as_u64_pair().1;
             let until = next_retry_at(now, tries, &BUSY, seed, None);
             if tries >= BUSY_TRIES_MAX {
                 let reason = error.to_string();
@@ -174,14 +171,14 @@ impl Shaper {
     }
 
     fn job(&self, script: &Script, data: &Value, which: Which<'_>) -> Job {
-        let plan = &self.plan;
+        let way = &self.way;
         let about = RecordAbout {
-            connection: plan.connection_id.to_string(),
+            connection: way.connection_id.to_string(),
             provider: self.account.provider.as_str().to_owned(),
-            automation: plan.automation_id.to_string(),
-            direction: plan.automation.direction.as_str().to_owned(),
-            entity: plan.entity.clone(),
-            object: plan.object.name.clone(),
+            automation: way.user.to_string(),
+            direction: way.direction.as_str().to_owned(),
+            entity: way.entity.clone(),
+            object: way.object.name.clone(),
             key: which.key.map(str::to_owned),
             remote_id: which.remote_id.map(str::to_owned),
             now: self.services.clock.now().to_string(),

@@ -13,7 +13,7 @@ mod run;
 mod selection;
 mod work;
 
-pub use act::act;
+pub use act::{act, check_template};
 pub use actor::IntegrationActor;
 pub use family::{ClientIntegrationRows, does_not_run, execute_item, family, runs};
 pub use permits::ItemPermits;

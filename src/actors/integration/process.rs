@@ -250,6 +250,11 @@ fn attempt(acted: Acted) -> Attempt {
             retry_after_ms,
             is_final,
         },
+        Acted::Broken { message } => Attempt::Failed {
+            message,
+            retry_after_ms: None,
+            is_final: true,
+        },
         Acted::Dropped { message } => Attempt::Dropped(message),
         Acted::Later { until, reason } => Attempt::Later { until, reason },
         Acted::Left => Attempt::Left,

@@ -109,6 +109,12 @@ pub enum Acted {
         /// No further attempt can help.
         is_final: bool,
     },
+    /// A script of the action threw or returned what it must not: the item fails for good, and the client integration is disabled
+    /// until somebody looks at it.
+    Broken {
+        /// Which script, where and why, for people.
+        message: String,
+    },
     /// Its row is gone, or an attempt makes no sense any more.
     Dropped {
         /// Why, for people.

@@ -1,5 +1,6 @@
 //! Owns the tables of integrations.
 
+mod acted;
 mod by_hand;
 pub(in crate::store) mod claims;
 pub mod consents;

@@ -72,8 +72,8 @@ pub struct RecordEvent {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Source {
     pub connection_id: ConnectionId,
-    /// The automation whose run it was.
-    pub automation_id: AutomationId,
+    /// The automation whose run it was; none: that of an integration.
+    pub automation_id: Option<AutomationId>,
 }
 
 #[derive(FromQueryResult)]
@@ -187,7 +187,7 @@ async fn watching(
     let hears = |(id, connection, direction): &(Uuid, Uuid, String)| {
         source.is_none_or(|source| {
             let sends_back = *connection == source.connection_id.uuid() && direction == Direction::Export.as_str();
-            *id != source.automation_id.uuid() && !sends_back
+            source.automation_id.is_none_or(|own| own.uuid() != *id) && !sends_back
         })
     };
     Ok(rows.into_iter().filter(hears).map(|(id, ..)| id).collect())

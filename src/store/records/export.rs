@@ -214,23 +214,7 @@ impl Store {
         self.write(move |txn| {
             Box::pin(async move {
                 ledger::hold_shard_of(txn, automation.uuid(), epoch).await?;
-                let text = serde_json::to_string(&export).map_err(|error| Error::Content(error.to_string()))?;
-                let mut fresh = link_row(&target, &key);
-                fresh.pending = Set(Some(text.clone()));
-                row::Entity::insert(fresh)
-                    .on_conflict(
-                        on_key()
-                            .value(row::Column::Pending, Expr::value(text.as_str()))
-                            .action_and_where(Expr::col((row::Entity, row::Column::Pending)).is_null())
-                            .to_owned(),
-                    )
-                    .exec_without_returning(txn)
-                    .await?;
-                let found = find(txn, &target, &key).await?.ok_or(Error::NotFound)?;
-                match found.pending.filter(|noted| *noted != text) {
-                    Some(earlier) => pending_of(Some(&earlier)),
-                    None => Ok(None),
-                }
+                intend(txn, &target, &key, &export).await
             })
         })
         .await
@@ -258,18 +242,7 @@ impl Store {
         self.write(move |txn| {
             Box::pin(async move {
                 let open = Open::lock(txn, target.tenant_id, &step).await?;
-                row::Entity::delete_many()
-                    .filter(in_target(&target))
-                    .filter(row::Column::Key.eq(key.as_str()))
-                    .filter(row::Column::RemoteId.is_null())
-                    .exec(txn)
-                    .await?;
-                row::Entity::update_many()
-                    .col_expr(row::Column::Pending, Expr::value(Option::<String>::None))
-                    .filter(in_target(&target))
-                    .filter(row::Column::Key.eq(key.as_str()))
-                    .exec(txn)
-                    .await?;
+                forget(txn, &target, &key).await?;
                 open.advance(txn, step).await
             })
         })
@@ -286,13 +259,67 @@ impl ExportCandidate {
     }
 }
 
-/// Records that the other side has taken a record.
+/// Notes what is about to be sent, unless something is noted already: gives that.
+pub(super) async fn intend(
+    txn: &DatabaseTransaction,
+    target: &Target,
+    key: &str,
+    export: &PendingExport,
+) -> Result<Option<PendingExport>> {
+    let text = serde_json::to_string(export).map_err(|error| Error::Content(error.to_string()))?;
+    let mut fresh = link_row(target, key);
+    fresh.pending = Set(Some(text.clone()));
+    row::Entity::insert(fresh)
+        .on_conflict(
+            on_key()
+                .value(row::Column::Pending, Expr::value(text.as_str()))
+                .action_and_where(Expr::col((row::Entity, row::Column::Pending)).is_null())
+                .to_owned(),
+        )
+        .exec_without_returning(txn)
+        .await?;
+    let found = find(txn, target, key).await?.ok_or(Error::NotFound)?;
+    match found.pending.filter(|noted| *noted != text) {
+        Some(earlier) => pending_of(Some(&earlier)),
+        None => Ok(None),
+    }
+}
+
+/// Ends a note whose record was refused.
+pub(super) async fn forget(txn: &DatabaseTransaction, target: &Target, key: &str) -> Result<()> {
+    row::Entity::delete_many()
+        .filter(in_target(target))
+        .filter(row::Column::Key.eq(key))
+        .filter(row::Column::RemoteId.is_null())
+        .exec(txn)
+        .await?;
+    row::Entity::update_many()
+        .col_expr(row::Column::Pending, Expr::value(Option::<String>::None))
+        .filter(in_target(target))
+        .filter(row::Column::Key.eq(key))
+        .exec(txn)
+        .await?;
+    Ok(())
+}
+
+/// Records that the other side has taken a record, and how far the run is.
 async fn link(txn: &DatabaseTransaction, exported: &Exported, step: RunStep) -> Result<ExportDone> {
+    let open = Open::lock(txn, exported.target.tenant_id, &step).await?;
+    let news = linked(txn, exported, Some(step.automation_id)).await?;
+    let progress = open.advance(txn, step).await?;
+    Ok(ExportDone { progress, news })
+}
+
+/// Records that the other side has taken a record.
+pub(super) async fn linked(
+    txn: &DatabaseTransaction,
+    exported: &Exported,
+    automation_id: Option<AutomationId>,
+) -> Result<RecordNews> {
     let target = &exported.target;
-    let open = Open::lock(txn, target.tenant_id, &step).await?;
     let source = Source {
         connection_id: target.connection_id,
-        automation_id: step.automation_id,
+        automation_id,
     };
     let doubles = forget_double(txn, exported).await?;
     let news = events::note(txn, target.tenant_id, Some(source), exported.at, doubles).await?;
@@ -315,8 +342,7 @@ async fn link(txn: &DatabaseTransaction, exported: &Exported, step: RunStep) -> 
         )
         .exec_without_returning(txn)
         .await?;
-    let progress = open.advance(txn, step).await?;
-    Ok(ExportDone { progress, news })
+    Ok(news)
 }
 
 /// Takes the counterpart from a record that an import made of it before its link was known. That record is removed, unless
@@ -394,7 +420,7 @@ async fn candidates(
     rows.iter().map(each).collect()
 }
 
-async fn find(txn: &DatabaseTransaction, target: &Target, key: &str) -> Result<Option<row::Model>> {
+pub(super) async fn find(txn: &impl ConnectionTrait, target: &Target, key: &str) -> Result<Option<row::Model>> {
     let own = row::Entity::find()
         .filter(in_target(target))
         .filter(row::Column::Key.eq(key));
@@ -436,7 +462,7 @@ fn link_row(target: &Target, key: &str) -> row::ActiveModel {
     }
 }
 
-fn pending_of(text: Option<&str>) -> Result<Option<PendingExport>> {
+pub(super) fn pending_of(text: Option<&str>) -> Result<Option<PendingExport>> {
     text.map(serde_json::from_str)
         .transpose()
         .map_err(|error| Error::Content(format!("a pending export: {error}")))

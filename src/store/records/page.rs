@@ -16,6 +16,7 @@ use super::{
 use crate::{
     domain::{
         automation::run::{RecordError, RunCounts},
+        ids::AutomationId,
         record::{Decision, Policy},
     },
     store::{Error, Result, Store, ledger::rows::Texts},
@@ -79,6 +80,17 @@ pub struct PageDone {
     pub news: RecordNews,
 }
 
+/// What of a page is looked at to decide it.
+#[derive(Clone, Copy)]
+pub(super) struct Arrived<'a> {
+    pub target: &'a Target,
+    pub policy: Policy,
+    pub items: &'a [Incoming],
+    pub at: Timestamp,
+    /// Whose doing it is.
+    pub automation_id: Option<AutomationId>,
+}
+
 impl Store {
     /// Stores a page.
     ///
@@ -104,20 +116,14 @@ async fn commit(txn: &DatabaseTransaction, page: &PageCommit) -> Result<PageDone
             news: RecordNews::default(),
         });
     }
-    let target = &page.target;
-    let mut texts = Texts::default();
-    let mut work = Work::read(txn, &mut texts, page).await?;
-    let mut items = Vec::with_capacity(page.items.len());
-    for item in &page.items {
-        items.push(work.take(txn, &mut texts, item).await?);
-    }
-    let written = work.written();
-    let noted = write(txn, &mut texts, target, written).await?;
-    let source = Source {
-        connection_id: target.connection_id,
-        automation_id: page.step.automation_id,
+    let arrived = Arrived {
+        target: &page.target,
+        policy: page.policy,
+        items: &page.items,
+        at: page.at,
+        automation_id: Some(page.step.automation_id),
     };
-    let news = events::note(txn, target.tenant_id, Some(source), page.at, noted).await?;
+    let (items, news) = take(txn, arrived).await?;
     let mut step = page.step.clone();
     count(&mut step.counts, &mut step.errors, page, &items);
     let progress = open.advance(txn, step).await?;
@@ -127,6 +133,25 @@ async fn commit(txn: &DatabaseTransaction, page: &PageCommit) -> Result<PageDone
         progress,
         news,
     })
+}
+
+/// Decides and writes what came.
+pub(super) async fn take(txn: &DatabaseTransaction, page: Arrived<'_>) -> Result<(Vec<ItemDone>, RecordNews)> {
+    let target = page.target;
+    let mut texts = Texts::default();
+    let mut work = Work::read(txn, &mut texts, page).await?;
+    let mut items = Vec::with_capacity(page.items.len());
+    for item in page.items {
+        items.push(work.take(txn, &mut texts, item).await?);
+    }
+    let written = work.written();
+    let noted = write(txn, &mut texts, target, written).await?;
+    let source = Source {
+        connection_id: target.connection_id,
+        automation_id: page.automation_id,
+    };
+    let news = events::note(txn, target.tenant_id, Some(source), page.at, noted).await?;
+    Ok((items, news))
 }
 
 async fn write(

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{
     super::{Noted, RecordChange, Target, next_version, rows},
-    Incoming, ItemDone, PageCommit,
+    Arrived, Incoming, ItemDone,
 };
 use crate::{
     domain::{
@@ -23,7 +23,7 @@ use entity::{record as row, record_link};
 /// What has to be known before an item is decided.
 pub(super) struct Work<'a> {
     target: &'a Target,
-    page: &'a PageCommit,
+    page: Arrived<'a>,
     /// By key; those that were looked for.
     known: HashMap<String, Known>,
     /// Keys of links of this connection and object, by remote id.
@@ -60,9 +60,9 @@ pub(super) struct Written {
 
 impl<'a> Work<'a> {
     /// Reads what the page will most probably meet.
-    pub(super) async fn read(txn: &DatabaseTransaction, texts: &mut Texts, page: &'a PageCommit) -> Result<Self> {
+    pub(super) async fn read(txn: &DatabaseTransaction, texts: &mut Texts, page: Arrived<'a>) -> Result<Self> {
         let mut work = Self {
-            target: &page.target,
+            target: page.target,
             page,
             known: HashMap::with_capacity(page.items.len()),
             by_remote: HashMap::with_capacity(page.items.len()),
@@ -319,14 +319,14 @@ impl Known {
     /// Does what was decided; `unsynced`: what was changed here is still to be sent.
     fn apply(
         &mut self,
-        page: &PageCommit,
+        page: Arrived<'_>,
         key: &str,
         item: &Incoming,
         decision: Decision,
         data: String,
         unsynced: bool,
     ) {
-        let target = &page.target;
+        let target = page.target;
         let at = page.at.as_microsecond();
         let changed_at = item.remote_updated_at.map_or(at, |at| at.as_microsecond());
         match decision {

@@ -1,0 +1,111 @@
+//! Whose credentials go with a request, and where they may go: the client of the action, or the connection.
+
+use std::sync::Arc;
+
+use url::{Origin, Url};
+
+use super::{Attempt, ended, request::Built};
+use crate::{
+    actors::{connection::Gate, integration::work::Acted},
+    domain::integration::Action,
+    http::{ClientCredentials, Response},
+};
+
+/// See the module.
+pub(super) enum Carrier {
+    /// Nobody's.
+    Plain,
+    /// Those of the action's client.
+    Client(Arc<ClientCredentials>),
+    /// Those of the connection, sent through its gate.
+    Connection(Gate),
+}
+
+/// Finds them: the action's client, else the connection's.
+pub(super) async fn carrier(attempt: Attempt<'_>, action: &Action) -> Result<Carrier, Acted> {
+    let Attempt { services, work, .. } = attempt;
+    let is_own = work.owner_id == work.tenant_id;
+    if let Some(id) = action.client_id.filter(|_| is_own) {
+        let found = services.clients.credentials(work.tenant_id, id).await;
+        return found.map(Carrier::Client).map_err(|error| {
+            let message = format!("The client of the action cannot be used: {error}");
+            match ended::of_error(services, &error) {
+                Acted::Failed { .. } => ended::failed(message, false),
+                other => other,
+            }
+        });
+    }
+    match work.client.connection_id {
+        Some(id) => match services.gates.gate(work.tenant_id, id).await {
+            Ok(gate) => Ok(Carrier::Connection(gate)),
+            Err(refused) => Err(ended::of_refusal(services, refused)),
+        },
+        // The operator's credentials do not go with what clients send.
+        None if action.client_id.is_some() => Err(ended::failed(
+            "The action names a client of another tenant. Give the client integration a connection, or ask for a consent.",
+            true,
+        )),
+        None => Ok(Carrier::Plain),
+    }
+}
+
+impl Carrier {
+    /// Where a path goes that the action names without a host.
+    pub fn base(&self) -> Option<Url> {
+        match self {
+            Self::Connection(gate) => {
+                let (provider, account) = (gate.provider(), gate.account());
+                Url::parse(&provider.check(&account).url).ok()
+            }
+            _ => None,
+        }
+    }
+
+    /// Checks that what is secret goes where the action says, whatever the values in its address are.
+    pub fn check(&self, built: &Built) -> Result<(), Acted> {
+        let aim = Url::parse(&built.request.url).ok().map(|url| url.origin());
+        let may_go = match self {
+            Self::Plain if built.request.secret_headers.is_empty() => return Ok(()),
+            Self::Connection(_) => self.base().map(|url| url.origin()),
+            _ => built.origin.clone(),
+        };
+        let shown = |origin: &Option<Origin>| origin.as_ref().map_or_else(String::new, Origin::ascii_serialization);
+        let message = match (self, &may_go) {
+            (_, Some(_)) if aim == may_go => return Ok(()),
+            (Self::Connection(_), _) => format!(
+                "The Url leads to {}, but the credentials of the connection go to {} only.",
+                shown(&aim),
+                shown(&may_go)
+            ),
+            (_, None) => {
+                "The Url must name its scheme and host before the first value that is put in, because credentials go \
+                          with the request."
+                    .to_owned()
+            }
+            (_, Some(_)) => format!("The Url leads to {}, not to {}.", shown(&aim), shown(&may_go)),
+        };
+        Err(ended::failed(message, true))
+    }
+
+    /// Sends a request that was checked.
+    pub async fn send(&self, attempt: Attempt<'_>, built: Built) -> Result<Response, Acted> {
+        let services = attempt.services;
+        let mut request = built.request;
+        match self {
+            Self::Connection(gate) => {
+                let version = gate.account().version;
+                let sent = gate.send(version, request).await;
+                sent.map_err(|refused| ended::of_refusal(services, refused))
+            }
+            Self::Plain => {
+                let sent = services.outbound.send(request).await;
+                sent.map_err(|error| ended::of_http(services, error))
+            }
+            Self::Client(credentials) => {
+                request.client = Some(credentials.clone());
+                let sent = services.outbound.send(request).await;
+                sent.map_err(|error| ended::of_http(services, error))
+            }
+        }
+    }
+}

@@ -1,0 +1,558 @@
+//! Templates of addresses, headers and bodies: values put into a text, escaped for where they stand. Every render is bounded in
+//! steps, in output and in what its filters make; nothing is loaded, and a name that is not there is an error that says so.
+
+use std::{
+    fmt::Write as _,
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use minijinja::{
+    AutoEscape, Environment, Error, ErrorKind, Output, State, UndefinedBehavior, Value, tests as checks, value::Kwargs,
+};
+
+use super::{
+    escape::{Escape, Escaping},
+    syntax,
+};
+
+/// Longest template, bytes.
+const TEMPLATE_BYTES_MAX: usize = 65_536;
+/// Most that a template may become, bytes.
+const OUTPUT_BYTES_MAX: usize = 2 * 1_048_576;
+/// Most that all filters of one render may make, bytes.
+const MADE_BYTES_MAX: usize = 8 * 1_048_576;
+/// Steps of one render.
+const FUEL: u64 = 20_000;
+/// Calls within calls.
+const RECURSION_MAX: usize = 32;
+
+/// Whether a text can be used as a template.
+///
+/// # Errors
+/// What is wrong with it, in words.
+pub fn check_template(text: &str) -> Result<(), String> {
+    if text.len() > TEMPLATE_BYTES_MAX {
+        return Err(format!(
+            "must be at most {TEMPLATE_BYTES_MAX} bytes long, and has {}",
+            text.len()
+        ));
+    }
+    syntax::check(text)?;
+    let environment = environment(Escape::Plain);
+    let checked = environment.template_from_str(text);
+    checked.map(|_| ()).map_err(|error| said(&error))
+}
+
+/// Puts values into a template.
+///
+/// # Errors
+/// What is wrong, in words: another attempt with the same values fails in the same way.
+pub(super) fn render(text: &str, escape: Escape, scope: &Value) -> Result<String, String> {
+    // Most headers have no tag at all.
+    if !text.contains('{') {
+        return Ok(text.to_owned());
+    }
+    check_template(text)?;
+    let environment = environment(escape);
+    let template = environment.template_from_str(text).map_err(|error| said(&error))?;
+    let mut out = Bounded::default();
+    if let Err(error) = template.render_captured_to(scope.clone(), &mut out) {
+        return Err(match error.kind() {
+            _ if out.is_full => format!("it becomes longer than {OUTPUT_BYTES_MAX} bytes"),
+            ErrorKind::UndefinedError => missing(&template.undeclared_variables(true), scope, &error),
+            _ => said(&error),
+        });
+    }
+    String::from_utf8(out.bytes).map_err(|_| "it becomes no text".to_owned())
+}
+
+/// Scheme, host and port, where the template writes them out: no value can lead the request elsewhere.
+pub(super) fn written_origin(template: &str) -> Option<url::Origin> {
+    let literal = match template.find("{{").into_iter().chain(template.find("{%")).min() {
+        Some(at) => template.get(..at)?,
+        None => template,
+    };
+    let (_, after_scheme) = literal.split_once("://")?;
+    // Up to the path all is written out, or there is nothing else.
+    if literal.len() != template.len() && !after_scheme.contains(['/', '?', '#']) {
+        return None;
+    }
+    let url = url::Url::parse(literal.trim()).ok()?;
+    url.has_host().then(|| url.origin())
+}
+
+fn environment(escape: Escape) -> Environment<'static> {
+    let mut environment = Environment::empty();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_fuel(Some(FUEL));
+    environment.set_recursion_limit(RECURSION_MAX);
+    environment.set_keep_trailing_newline(true);
+    environment.set_auto_escape_callback(move |_| AutoEscape::Custom(escape.name()));
+    environment.set_formatter(write_value);
+    let made = Made::default();
+    texts(&mut environment, &made);
+    numbers(&mut environment);
+    environment.add_filter("safe", |value: &Value| match value.as_str() {
+        Some(text) => Value::from_safe_string(text.to_owned()),
+        None => value.clone(),
+    });
+    environment.add_filter("default", |value: &Value, other: Option<Value>| {
+        if value.is_undefined() || value.is_none() {
+            other.unwrap_or_else(|| Value::from(""))
+        } else {
+            value.clone()
+        }
+    });
+    environment.add_filter("length", |value: &Value| {
+        let length = value.as_str().map(|text| text.chars().count()).or_else(|| value.len());
+        length.ok_or_else(|| invalid("length is of texts, lists and objects"))
+    });
+    environment.add_filter("first", |value: Value| {
+        Ok::<_, Error>(value.try_iter()?.next().unwrap_or_default())
+    });
+    environment.add_filter("last", |value: Value| {
+        Ok::<_, Error>(value.try_iter()?.last().unwrap_or_default())
+    });
+    environment.add_test("defined", checks::is_defined);
+    environment.add_test("undefined", checks::is_undefined);
+    environment.add_test("none", checks::is_none);
+    environment.add_test("null", checks::is_none);
+    environment.add_test("number", checks::is_number);
+    environment.add_test("string", checks::is_string);
+    environment.add_test("boolean", checks::is_boolean);
+    environment.add_test("list", checks::is_sequence);
+    environment.add_test("object", checks::is_mapping);
+    environment
+}
+
+/// Filters that make texts.
+fn texts(environment: &mut Environment<'_>, made: &Made) {
+    let kept = made.clone();
+    environment.add_filter("tojson", move |value: &Value| {
+        let mut out = Bounded::default();
+        serde_json::to_writer(&mut out, value).map_err(|_| too_much())?;
+        kept.text(String::from_utf8_lossy(&out.bytes).into_owned())
+            .map(Value::from_safe_string)
+    });
+    let kept = made.clone();
+    environment.add_filter("urlencode", move |value: &Value| {
+        kept.text(written(value, Escape::Url)?).map(Value::from_safe_string)
+    });
+    let kept = made.clone();
+    environment.add_filter("string", move |value: &Value| kept.text(written(value, Escape::Plain)?));
+    let kept = made.clone();
+    environment.add_filter("upper", move |value: &Value| kept.text(text_of(value)?.to_uppercase()));
+    let kept = made.clone();
+    environment.add_filter("lower", move |value: &Value| kept.text(text_of(value)?.to_lowercase()));
+    let kept = made.clone();
+    environment.add_filter("trim", move |value: &Value| {
+        kept.text(text_of(value)?.trim().to_owned())
+    });
+    let kept = made.clone();
+    environment.add_filter("replace", move |value: &Value, from: &str, to: &str| {
+        let text = text_of(value)?;
+        if from.is_empty() {
+            return Err(invalid("replace has nothing to look for"));
+        }
+        let mut out = Bounded::default();
+        let mut parts = text.split(from);
+        let _ = out.write_str(parts.next().unwrap_or_default());
+        for part in parts {
+            out.write_str(to)
+                .and_then(|()| out.write_str(part))
+                .map_err(|_| too_much())?;
+        }
+        kept.text(String::from_utf8_lossy(&out.bytes).into_owned())
+    });
+    let kept = made.clone();
+    environment.add_filter("join", move |value: &Value, between: Option<&str>| {
+        let mut out = Bounded::default();
+        for (at, item) in value.try_iter()?.enumerate() {
+            let gap = between.filter(|_| at > 0).unwrap_or_default();
+            let done = out.write_str(gap).and_then(|()| write_plainly(&mut out, &item));
+            done.map_err(|_| too_much())?;
+        }
+        kept.text(String::from_utf8_lossy(&out.bytes).into_owned())
+    });
+}
+
+/// Filters that reckon.
+fn numbers(environment: &mut Environment<'_>) {
+    environment.add_filter("plus", |value: &Value, other: &Value| {
+        reckoned(value, other, i128::checked_add, |a, b| a + b)
+    });
+    environment.add_filter("times", |value: &Value, other: &Value| {
+        reckoned(value, other, i128::checked_mul, |a, b| a * b)
+    });
+    environment.add_filter("round", |value: &Value, digits: Option<i32>, unknown: Kwargs| {
+        unknown.assert_all_used()?;
+        if value.is_integer() {
+            return Ok(value.clone());
+        }
+        let factor = 10_f64.powi(digits.unwrap_or(0).clamp(0, 15));
+        Ok::<_, Error>(Value::from((number_of(value)? * factor).round() / factor))
+    });
+    environment.add_filter("abs", |value: &Value| match i128::try_from(value.clone()) {
+        Ok(whole) if value.is_integer() => whole
+            .checked_abs()
+            .map(Value::from)
+            .ok_or_else(|| invalid("it is too large")),
+        _ => Ok(Value::from(number_of(value)?.abs())),
+    });
+    environment.add_filter("int", |value: &Value| {
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "beyond the range it is the end of the range"
+        )]
+        let whole = number_of(value)?.trunc() as i64;
+        Ok::<_, Error>(Value::from(whole))
+    });
+    environment.add_filter("float", |value: &Value| Ok::<_, Error>(Value::from(number_of(value)?)));
+}
+
+fn reckoned(
+    value: &Value,
+    other: &Value,
+    whole: fn(i128, i128) -> Option<i128>,
+    real: fn(f64, f64) -> f64,
+) -> Result<Value, Error> {
+    if value.is_integer() && other.is_integer() {
+        let result = whole(value.clone().try_into()?, other.clone().try_into()?);
+        let result = result.and_then(|result| i64::try_from(result).ok());
+        return result
+            .map(Value::from)
+            .ok_or_else(|| invalid("the result is too large"));
+    }
+    Ok(Value::from(real(number_of(value)?, number_of(other)?)))
+}
+
+fn number_of(value: &Value) -> Result<f64, Error> {
+    let number = match value.as_str() {
+        Some(text) => text.trim().parse().ok(),
+        None => f64::try_from(value.clone()).ok(),
+    };
+    number
+        .filter(|number: &f64| number.is_finite())
+        .ok_or_else(|| invalid("it is no number"))
+}
+
+fn text_of(value: &Value) -> Result<String, Error> {
+    match value.as_str() {
+        Some(text) => Ok(text.to_owned()),
+        None => written(value, Escape::Plain),
+    }
+}
+
+fn written(value: &Value, escape: Escape) -> Result<String, Error> {
+    let mut out = Escaping {
+        out: Bounded::default(),
+        escape,
+    };
+    write_plainly(&mut out, value).map_err(|_| too_much())?;
+    Ok(String::from_utf8_lossy(&out.out.bytes).into_owned())
+}
+
+/// How a value is written where it stands.
+fn write_value(out: &mut Output<'_>, state: &State<'_, '_>, value: &Value) -> Result<(), Error> {
+    let escape = match state.auto_escape() {
+        AutoEscape::Custom(name) => Escape::named(name),
+        _ => Escape::Plain,
+    };
+    let done = match (value.as_str(), escape) {
+        (Some(text), _) if value.is_safe() => out.write_str(text),
+        (None, Escape::Json) => write_json(out, value),
+        (_, escape) => write_plainly(&mut Escaping { out, escape }, value),
+    };
+    done.map_err(|_| too_much())
+}
+
+/// Texts as they are, null as nothing, all else as JSON.
+fn write_plainly(out: &mut impl std::fmt::Write, value: &Value) -> std::fmt::Result {
+    match value.as_str() {
+        Some(text) => out.write_str(text),
+        None if value.is_none() || value.is_undefined() => Ok(()),
+        None => write_json(out, value),
+    }
+}
+
+fn write_json(out: &mut impl std::fmt::Write, value: &Value) -> std::fmt::Result {
+    serde_json::to_writer(Characters(out), value).map_err(|_| std::fmt::Error)
+}
+
+/// JSON goes into a writer of characters.
+struct Characters<'a, W>(&'a mut W);
+
+impl<W: std::fmt::Write> io::Write for Characters<'_, W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        // serde_json writes whole characters.
+        let text = std::str::from_utf8(bytes).map_err(io::Error::other)?;
+        self.0.write_str(text).map_err(io::Error::other)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// What was written, which has an end.
+#[derive(Default)]
+struct Bounded {
+    bytes: Vec<u8>,
+    is_full: bool,
+}
+
+impl Bounded {
+    fn add(&mut self, bytes: &[u8]) -> bool {
+        self.is_full |= self.bytes.len() + bytes.len() > OUTPUT_BYTES_MAX;
+        if !self.is_full {
+            self.bytes.extend_from_slice(bytes);
+        }
+        !self.is_full
+    }
+}
+
+impl io::Write for Bounded {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self.add(bytes) {
+            true => Ok(bytes.len()),
+            false => Err(io::Error::other("too long")),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl std::fmt::Write for Bounded {
+    fn write_str(&mut self, text: &str) -> std::fmt::Result {
+        match self.add(text.as_bytes()) {
+            true => Ok(()),
+            false => Err(std::fmt::Error),
+        }
+    }
+}
+
+/// What the filters of one render have made together.
+#[derive(Clone, Default)]
+struct Made(Arc<AtomicUsize>);
+
+impl Made {
+    fn text(&self, text: String) -> Result<String, Error> {
+        let before = self.0.fetch_add(text.len(), Ordering::Relaxed);
+        match before.saturating_add(text.len()) > MADE_BYTES_MAX {
+            true => Err(too_much()),
+            false => Ok(text),
+        }
+    }
+}
+
+fn invalid(what: &'static str) -> Error {
+    Error::new(ErrorKind::InvalidOperation, what)
+}
+
+fn too_much() -> Error {
+    invalid("it becomes too long")
+}
+
+/// The error with its place.
+fn said(error: &Error) -> String {
+    let what = match (error.kind(), error.detail()) {
+        (ErrorKind::OutOfFuel, _) => format!("it takes more than {FUEL} steps; use a script"),
+        (_, Some(detail)) => detail.to_owned(),
+        (kind, None) => kind.to_string(),
+    };
+    match error.line() {
+        Some(line) => format!("line {line}: {what}"),
+        None => what,
+    }
+}
+
+/// Names what is not there.
+fn missing(names: &std::collections::HashSet<String>, scope: &Value, error: &Error) -> String {
+    let is_missing = |path: &&String| {
+        let mut value = scope.clone();
+        for name in path.split('.') {
+            match value.get_attr(name) {
+                Ok(found) if !found.is_undefined() => value = found,
+                _ => return true,
+            }
+        }
+        false
+    };
+    let mut missing: Vec<&str> = names.iter().filter(is_missing).map(String::as_str).collect();
+    missing.sort_unstable();
+    let line = error.line().map_or_else(String::new, |line| format!("line {line}: "));
+    match missing.first() {
+        Some(name) => format!(
+            "{line}there is no {}; if it may be absent, write {{{{ {name}|default(\"\") }}}}",
+            missing.join(", ")
+        ),
+        None => format!("{line}a value is not there"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn scope() -> Value {
+        Value::from_serialize(json!({
+            "item": {
+                "Name": "A \"b\" & <c>/d", "Amount": 1000.5, "Count": 3, "Big": 9_223_372_036_854_775_807_i64, "Nothing": null,
+                "Paid": true, "Lines": [{"No": 1, "Text": "x"}, {"No": 2, "Text": "y\"z"}], "Long": "x".repeat(1_000_000),
+            },
+            "now": "2026-11-22T12:00:00Z",
+        }))
+    }
+
+    fn rendered(text: &str, escape: Escape) -> Result<String, String> {
+        render(text, escape, &scope())
+    }
+
+    #[test]
+    fn values_are_escaped_for_where_they_stand() {
+        let all = r#"{{ item.Name }}|{{ item.Amount }}|{{ item.Count }}|{{ item.Nothing }}|{{ item.Paid }}"#;
+        for (escape, expected) in [
+            (Escape::Url, "A%20%22b%22%20%26%20%3Cc%3E%2Fd|1000.5|3||true"),
+            (Escape::Json, r#"A \"b\" & <c>/d|1000.5|3|null|true"#),
+            (Escape::Xml, "A &quot;b&quot; &amp; &lt;c&gt;/d|1000.5|3||true"),
+            (Escape::Plain, "A \"b\" & <c>/d|1000.5|3||true"),
+        ] {
+            assert_eq!(rendered(all, escape).unwrap(), expected);
+        }
+        assert_eq!(
+            rendered("{{ item.Name|safe }}", Escape::Url).unwrap(),
+            "A \"b\" & <c>/d"
+        );
+        assert_eq!(
+            rendered("{{ item.Name|urlencode }}", Escape::Plain).unwrap(),
+            "A%20%22b%22%20%26%20%3Cc%3E%2Fd"
+        );
+        assert_eq!(rendered("{{ item.Big }}", Escape::Json).unwrap(), "9223372036854775807");
+    }
+
+    #[test]
+    fn a_json_body_is_json_whatever_the_values_are() {
+        let body = r#"{"name": "{{ item.Name }}", "again": {{ item.Name|tojson }}, "amount": {{ item.Amount }},
+            "nothing": {{ item.Nothing }}, "lines": {{ item.Lines }},
+            "texts": [{% for line in item.Lines %}{{ line.Text|tojson }}{% if not loop.last %},{% endif %}{% endfor %}]}"#;
+        let parsed: serde_json::Value = serde_json::from_str(&rendered(body, Escape::Json).unwrap()).unwrap();
+        let name = "A \"b\" & <c>/d";
+        assert_eq!(
+            parsed,
+            json!({
+                "name": name, "again": name, "amount": 1000.5, "nothing": null,
+                "lines": [{"No": 1, "Text": "x"}, {"No": 2, "Text": "y\"z"}], "texts": ["x", "y\"z"],
+            })
+        );
+    }
+
+    #[test]
+    fn filters_and_conditions() {
+        for (text, expected) in [
+            ("{{ item.Amount|times(100)|int }}", "100050"),
+            ("{{ item.Count|plus(1) }} {{ item.Count|times(2) }}", "4 6"),
+            ("{{ 1.005|round(2) }} {{ 2|round }} {{ \"-3.5\"|abs }}", "1.0 2 3.5"),
+            (
+                "{{ item.Nope|default(\"none\") }}{{ item.Nothing|default(\"null\") }}",
+                "nonenull",
+            ),
+            (
+                "{{ item.Lines|length }}{{ (item.Lines|first).No }}{{ (item.Lines|last).No }}",
+                "212",
+            ),
+            (
+                "{{ \" aB \"|trim|upper }}{{ \"aB\"|lower }}{{ \"aab\"|replace(\"a\", \"cc\") }}",
+                "ABabccccb",
+            ),
+            (
+                "{% if item.Nope is defined %}a{% elif item.Nothing is null %}b{% endif %}",
+                "b",
+            ),
+            (
+                "{% if item.Amount > 1000 and item.Paid %}yes{% else %}no{% endif %}",
+                "yes",
+            ),
+            ("{{ [1, \"b\"]|join(\", \") }}", "1, b"),
+            ("{ not a tag }", "{ not a tag }"),
+        ] {
+            assert_eq!(rendered(text, Escape::Plain).as_deref(), Ok(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_there_is_named() {
+        for (text, said) in [
+            (
+                "a\n{{ item.Nmae }}",
+                "line 2: there is no item.Nmae; if it may be absent",
+            ),
+            ("{{ itme.Name }}", "there is no itme"),
+            ("{{ item.Nope.More }}", "item.Nope.More"),
+            ("{{ credentials.key }}", "there is no credentials"),
+            ("{{ item.Name|nope }}", "nope"),
+            ("{{ range(10) }}", "range"),
+            ("{{ item.Name.upper() }}", "line 1"),
+        ] {
+            let found = rendered(text, Escape::Plain).unwrap_err();
+            assert!(found.contains(said), "{text}: {found}");
+        }
+    }
+
+    #[test]
+    fn hostile_templates_end() {
+        let nested = "{% for a in item.Long %}{% for b in item.Long %}{{ b }}{% endfor %}{% endfor %}";
+        let long = "{{ item.Long }}".repeat(3);
+        let escaped = "{{ item.Long|replace(\"x\", \"\u{1}\") }}";
+        let made = format!("{{{{ [{}]|length }}}}", vec!["item.Long|upper"; 20].join(","));
+        let lists = format!("{{{{ [{}]|tojson }}}}", vec!["item"; 1000].join(","));
+        let exponential = format!("{{{{ item.Long{} }}}}", "|replace(\"x\", \"xxxxxxxxxx\")".repeat(20));
+        for (text, said) in [
+            (nested, "line 1"),
+            (long.as_str(), "longer than"),
+            (escaped, "too long"),
+            (made.as_str(), "too long"),
+            (lists.as_str(), "too long"),
+            (exponential.as_str(), "too long"),
+        ] {
+            let found = rendered(text, Escape::Json).map(|text| text.len()).unwrap_err();
+            assert!(
+                found.contains(said) || found.contains("longer than") || found.contains("steps"),
+                "{found}"
+            );
+        }
+        let steps = "{% for a in item.Lines %}".repeat(14) + "x" + &"{% endfor %}".repeat(14);
+        assert!(rendered(&steps, Escape::Plain).unwrap_err().contains("steps"));
+        assert!(check_template(&"x".repeat(TEMPLATE_BYTES_MAX + 1)).is_err());
+        assert!(check_template(&format!("{{{{ {}1{} }}}}", "(".repeat(5_000), ")".repeat(5_000))).is_err());
+        for wrong in ["{{ item", "{{ | }}", "{% if %}", "{% for x %}", "{{ item.Name|nope }}"] {
+            let refused = check_template(wrong).is_err() || rendered(wrong, Escape::Plain).is_err();
+            assert!(refused, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn the_origin_counts_only_where_it_is_written_out() {
+        let origin = |text: &str| written_origin(text).map(|origin| origin.ascii_serialization());
+        for (template, expected) in [
+            ("https://a.example/x/{{ item.Id }}", Some("https://a.example")),
+            ("https://a.example:8443?x={{ item.Id }}", Some("https://a.example:8443")),
+            ("http://a.example", Some("http://a.example")),
+            ("https://a.example{{ item.Id }}/", None),
+            ("https://{{ item.Host }}/x", None),
+            ("https://a.example@{{ item.Host }}/x", None),
+            ("{{ item.Url }}", None),
+            ("{% if a %}https://a.example/{% endif %}", None),
+            ("/relative/{{ item.Id }}", None),
+        ] {
+            assert_eq!(origin(template).as_deref(), expected, "{template}");
+        }
+    }
+}
