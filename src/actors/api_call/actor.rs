@@ -243,8 +243,27 @@ impl ApiCallActor {
         }));
     }
 
-    fn run_ended(&mut self, report: RunReport, ctx: &mut Context<Self>) {
+    /// First the actor knows, then everybody else: who hears of the end of a run, or is answered, may ask for the next.
+    fn run_ended(&mut self, mut report: RunReport, ctx: &mut Context<Self>) {
         let asker = self.current.take().and_then(|current| current.asker);
+        let answer = RunNow {
+            run_id: report.run_id.uuid(),
+            outcome: report.outcome,
+            created: report.created,
+            duplicates: report.duplicates,
+            http_status: report.http_status,
+            error: report.error.take(),
+        };
+        let announcement = std::mem::take(&mut report.announcement);
+        self.take_in(report, ctx);
+        drop(announcement);
+        if let Some(asker) = asker {
+            // The asker may have gone.
+            let _ = asker.send(Ok(answer));
+        }
+    }
+
+    fn take_in(&mut self, report: RunReport, ctx: &mut Context<Self>) {
         self.counters.runs += 1;
         self.counters.failures += u64::from(report.outcome.is_failure());
         self.counters.created += u64::from(report.created);
@@ -269,18 +288,6 @@ impl ApiCallActor {
             .is_some_and(|until| report.settled.next.is_none_or(|next| next.due_at > until))
         {
             self.catch_up_until = None;
-        }
-        if let Some(asker) = asker {
-            let answer = RunNow {
-                run_id: report.run_id.uuid(),
-                outcome: report.outcome,
-                created: report.created,
-                duplicates: report.duplicates,
-                http_status: report.http_status,
-                error: report.error,
-            };
-            // The asker may have gone.
-            let _ = asker.send(Ok(answer));
         }
         if report.reload {
             self.exit = ExitReason::Fenced;

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use crate::{
     actors::{
+        announcement::Announcement,
         api_call::{
             boot,
             prepared::PreparedCall,
@@ -80,7 +81,7 @@ pub(super) async fn commit(
         Outcome::Created if created == 0 => Outcome::NothingNew,
         other => other,
     };
-    let report = RunReport {
+    let mut report = RunReport {
         run_id: job.run_id,
         started_at,
         duration_ms,
@@ -93,9 +94,10 @@ pub(super) async fn commit(
         script_state: new_state.map(Arc::from),
         sampled,
         reload,
+        announcement: Announcement::default(),
     };
     if !reload {
-        announce(&job, &report);
+        report.announcement = announcement(job, &report);
     }
     report
 }
@@ -286,24 +288,26 @@ fn announce_transactions(job: &RunJob, preparation: bool, created: &[crate::doma
     }
 }
 
-fn announce(job: &RunJob, report: &RunReport) {
-    let services = &job.services;
-    let metrics = &services.metrics;
-    metrics.runs.with_label_values(&[report.outcome.as_str()]).inc();
-    metrics.transactions_created.inc_by(u64::from(report.created));
-    metrics.transactions_duplicate.inc_by(u64::from(report.duplicates));
-    let now = services.clock.now();
-    let subject = job.call_api_id.uuid();
-    services
-        .events
-        .publish_with(job.tenant_id, now, "run.finished", subject, run_finished(job, report));
-    if let Some(reason) = &report.settled.deactivated {
-        tracing::warn!(api_call.id = %job.call_api_id, run.id = %report.run_id, "call deactivated");
-        let data = json!({ "callApiId": job.call_api_id, "runId": report.run_id, "reason": reason });
-        services
-            .events
-            .publish(job.tenant_id, now, "call.deactivated", subject, data);
-    }
+/// What is told of an ended run. The engine counts it as going until that is done.
+fn announcement(job: RunJob, report: &RunReport) -> Announcement {
+    let (outcome, created, duplicates) = (report.outcome, report.created, report.duplicates);
+    let (run, deactivated) = (report.run_id, report.settled.deactivated.clone());
+    let data = run_finished(&job, report);
+    Announcement::of(move || {
+        let services = &job.services;
+        let metrics = &services.metrics;
+        metrics.runs.with_label_values(&[outcome.as_str()]).inc();
+        metrics.transactions_created.inc_by(u64::from(created));
+        metrics.transactions_duplicate.inc_by(u64::from(duplicates));
+        let (now, call) = (services.clock.now(), job.call_api_id);
+        let events = &services.events;
+        events.publish_with(job.tenant_id, now, "run.finished", call.uuid(), data);
+        if let Some(reason) = deactivated {
+            tracing::warn!(api_call.id = %call, run.id = %run, "call deactivated");
+            let data = json!({ "callApiId": call, "runId": run, "reason": reason });
+            events.publish(job.tenant_id, now, "call.deactivated", call.uuid(), data);
+        }
+    })
 }
 
 /// What is told of an ended run, once somebody listens.

@@ -16,7 +16,7 @@ pub struct Redefine(pub Box<ArmedCall>);
 #[rtype(result = "()")]
 pub struct Stop;
 
-/// Run once, now; the answer comes when the run has ended.
+/// Run once, now; the answer comes when the run has ended. None comes from an actor that is just leaving: nothing was begun.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct RunOnce(pub oneshot::Sender<Result<RunNow>>);

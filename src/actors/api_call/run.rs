@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::{
     actors::{
+        announcement::Announcement,
         api_call::{
             commit::commit,
             prepared::PreparedCall,
@@ -130,6 +131,8 @@ pub struct RunReport {
     pub sampled: bool,
     /// The store refused: the row must be read again.
     pub reload: bool,
+    /// What everybody is told when the actor has heard of this; nothing where the store refused.
+    pub announcement: Announcement,
 }
 
 /// What the steps of a run gave, before anything is decided.

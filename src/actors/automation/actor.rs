@@ -187,12 +187,19 @@ impl AutomationActor {
         );
     }
 
+    /// First the actor knows, then everybody else: who hears of the end of a run may ask for the next.
     fn concluded(&mut self, conclusion: Conclusion, ctx: &mut Context<Self>) {
         self.current = None;
         if let Some(ended) = conclusion.ended {
             self.count(&ended);
         }
-        let event = match conclusion.next {
+        self.go_on(conclusion.next, ctx);
+        drop(conclusion.announcement);
+        drop(conclusion.guard);
+    }
+
+    fn go_on(&mut self, next: Next, ctx: &mut Context<Self>) {
+        let event = match next {
             Next::Finished(finished) => {
                 if finished == crate::domain::automation::machine::Finished::Deactivated {
                     self.exit = ExitReason::Deactivated;

@@ -7,8 +7,9 @@ use serde_json::json;
 
 use crate::{
     actors::{
+        announcement::Announcement,
         automation::{halt::Halt, run::RunJob},
-        services::Services,
+        services::{RunningGuard, Services},
     },
     domain::{
         automation::{
@@ -32,11 +33,14 @@ const RETRY: (Duration, Duration) = (Duration::from_millis(250), Duration::from_
 const STORE_AGAIN: SignedDuration = SignedDuration::from_secs(5);
 
 /// How the run's task ended, for the actor.
-#[derive(Debug)]
 pub(super) struct Conclusion {
     pub next: Next,
     /// The run that ended, if one did.
     pub ended: Option<Ended>,
+    /// What everybody is told when the actor has heard of this.
+    pub announcement: Announcement,
+    /// The engine counts the run as going until that is told.
+    pub guard: Option<RunningGuard>,
 }
 
 /// What follows.
@@ -60,7 +64,12 @@ pub(super) struct Ended {
 
 impl Conclusion {
     fn of(next: Next) -> Self {
-        Self { next, ended: None }
+        Self {
+            next,
+            ended: None,
+            announcement: Announcement::default(),
+            guard: None,
+        }
     }
 
     /// The rows are to be looked at again.
@@ -120,11 +129,16 @@ async fn wait(job: &RunJob, run: &AutomationRun, until: Option<Timestamp>, reaso
     match written.await {
         Ok(()) => {
             let data = json!({ "automationId": automation, "runId": id, "until": until, "reason": reason });
-            let now = services.clock.now();
-            services
-                .events
-                .publish(tenant, now, "automation.waits", automation.uuid(), data);
-            Conclusion::of(next)
+            let services = services.clone();
+            let announcement = Announcement::of(move || {
+                let now = services.clock.now();
+                let events = &services.events;
+                events.publish(tenant, now, "automation.waits", automation.uuid(), data);
+            });
+            Conclusion {
+                announcement,
+                ..Conclusion::of(next)
+            }
         }
         Err(error) => Conclusion::of_store(services, &error),
     }
@@ -172,7 +186,7 @@ async fn finish(
     // What follows from a version that is changed already does not happen.
     let next_due_at = finish.next_due_at.filter(|_| !end.is_changed);
     let deactivate = finish.deactivate.filter(|_| !end.is_changed);
-    announce(job, &run, outcome, next_due_at, deactivate.as_deref(), now);
+    let announcement = announcement(job, &run, outcome, next_due_at, deactivate.clone());
     let ended = Ended {
         started_at: run.started_at,
         finished_at: now,
@@ -187,8 +201,9 @@ async fn finish(
         (None, _) => Finished::Next(next_due_at),
     };
     Conclusion {
-        next: Next::Finished(next),
         ended: Some(ended),
+        announcement,
+        ..Conclusion::of(Next::Finished(next))
     }
 }
 
@@ -297,33 +312,33 @@ async fn until_stored<T>(services: &Services, mut work: impl AsyncFnMut() -> sto
     }
 }
 
-fn announce(
+/// What is told of an ended run.
+fn announcement(
     job: &RunJob,
     run: &AutomationRun,
     outcome: RunOutcome,
     next_due_at: Option<Timestamp>,
-    deactivated: Option<&str>,
-    now: Timestamp,
-) {
-    let (services, tenant, subject) = (&job.services, job.tenant_id, job.automation_id.uuid());
-    let (automation, id, trigger, counts): (_, RunId, _, _) = (job.automation_id, run.id, run.trigger, run.counts);
-    services
-        .events
-        .publish_with(tenant, now, "automation.finished", subject, move || {
-            json!({
-                "automationId": automation,
-                "runId": id,
-                "trigger": trigger.as_str(),
-                "outcome": outcome.as_str(),
-                "counts": counts,
-                "nextDueAt": next_due_at,
-            })
-        });
-    if let Some(reason) = deactivated {
-        tracing::warn!(automation.id = %automation, run.id = %id, "automation deactivated");
-        let data = json!({ "automationId": automation, "runId": id, "reason": reason });
-        services
-            .events
-            .publish(tenant, now, "automation.deactivated", subject, data);
-    }
+    deactivated: Option<String>,
+) -> Announcement {
+    let (services, tenant, automation) = (job.services.clone(), job.tenant_id, job.automation_id);
+    let (id, trigger, counts): (RunId, _, _) = (run.id, run.trigger, run.counts);
+    let finished = move || {
+        json!({
+            "automationId": automation,
+            "runId": id,
+            "trigger": trigger.as_str(),
+            "outcome": outcome.as_str(),
+            "counts": counts,
+            "nextDueAt": next_due_at,
+        })
+    };
+    Announcement::of(move || {
+        let (events, now, subject) = (&services.events, services.clock.now(), automation.uuid());
+        events.publish_with(tenant, now, "automation.finished", subject, finished);
+        if let Some(reason) = deactivated {
+            tracing::warn!(automation.id = %automation, run.id = %id, "automation deactivated");
+            let data = json!({ "automationId": automation, "runId": id, "reason": reason });
+            events.publish(tenant, now, "automation.deactivated", subject, data);
+        }
+    })
 }

@@ -123,9 +123,10 @@ pub(super) async fn run(mut job: RunJob) -> Conclusion {
     let ended = work(&job, &loaded, &mut kept, permit).await;
     job.progress.at(Step::Finishing);
     let conclusion = commit::conclude(&job, &loaded, kept, ended).await;
-    // From now on the engine does not wait for it any more.
-    drop(job.guard);
-    conclusion
+    Conclusion {
+        guard: Some(job.guard),
+        ..conclusion
+    }
 }
 
 /// Why a run did not begin.

@@ -29,6 +29,8 @@ pub use crate::actors::api_call::messages::{Failing, RunNow};
 
 /// Requests to the registry at the same time; more are refused.
 const REQUESTS_MAX: usize = 256;
+/// How often an actor is looked for that does not leave before it hears of a run on request.
+const BORROW_TRIES: usize = 5;
 /// Rows of one page of a family's boot.
 const BOOT_PAGE_ROWS: u64 = 1_000;
 /// How long one actor may take to show itself.
@@ -78,12 +80,22 @@ impl RegistryHandle {
     /// # Errors
     /// `wrong_state` while a run of it is going; `not_found`; `unavailable`.
     pub async fn run_now(&self, tenant_id: TenantId, id: CallApiId) -> Result<RunNow> {
-        let row = self.services.store.call_row(tenant_id, id).await?;
-        let row = row.ok_or_else(|| Error::not_found("call API", id))?;
-        let child = self.ask(Borrow(Box::new(row))).await??;
-        let (asker, answer) = oneshot::channel();
-        child.send(RunOnce(asker)).await.map_err(|_| stopping())?;
-        answer.await.map_err(|_| stopping())?
+        for _ in 0..BORROW_TRIES {
+            let row = self.services.store.call_row(tenant_id, id).await?;
+            let row = row.ok_or_else(|| Error::not_found("call API", id))?;
+            let child = self.ask(Borrow(Box::new(row))).await??;
+            let (asker, answer) = oneshot::channel();
+            if child.send(RunOnce(asker)).await.is_ok()
+                && let Ok(answer) = answer.await
+            {
+                return answer;
+            }
+            // It was just leaving, and has begun nothing; another takes its place.
+            if self.services.is_draining() {
+                break;
+            }
+        }
+        Err(stopping())
     }
 
     /// The actors that a filter finds.

@@ -31,21 +31,22 @@ impl Automations<'_> {
         // From before its begin, so that no end is missed.
         let mut events = self.engine.subscribe();
         let run = automation::run_now(self.engine.registry(), caller.tenant_id, id).await?;
+        let about = run.to_string();
         let ended = async {
             loop {
+                // Its row may say that it has ended before its actor knows; what is told of it comes after both. Having missed
+                // something is worth a look too.
+                match events.recv().await {
+                    Ok(event) if event.subject_id == id.uuid() && event.data.get("runId").is_some_and(|of| *of == about) => {
+                    }
+                    Ok(_) => continue,
+                    Err(RecvError::Lagged(_)) => {}
+                    Err(RecvError::Closed) => return self.begun(caller, id, run).await,
+                }
                 let found = self.begun(caller, id, run).await?;
                 // One that waits says for what.
                 if found.finished_at.is_some() || found.detail.is_some() {
                     return Ok(found);
-                }
-                // Any event about it is worth a look; so is having missed some.
-                loop {
-                    match events.recv().await {
-                        Ok(event) if [id.uuid(), run.uuid()].contains(&event.subject_id) => break,
-                        Ok(_) => {}
-                        Err(RecvError::Lagged(_)) => break,
-                        Err(RecvError::Closed) => return Ok(found),
-                    }
                 }
             }
         };

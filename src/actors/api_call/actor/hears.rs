@@ -52,7 +52,11 @@ impl Handler<RunOnce> for ApiCallActor {
             let _ = asker.send(Err(Error::new(Code::WrongState, busy)));
             return;
         }
-        if matches!(self.machine.phase(), Phase::Running(_) | Phase::Stopped) {
+        if self.machine.phase() == Phase::Stopped {
+            // No answer: whoever asked looks for the next instance.
+            return;
+        }
+        if matches!(self.machine.phase(), Phase::Running(_)) {
             let busy = "A run of this call is going already; wait for its end.";
             let _ = asker.send(Err(Error::new(Code::WrongState, busy)));
             return;
