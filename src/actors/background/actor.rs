@@ -6,6 +6,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
+    future::ready,
     rc::Rc,
     sync::Arc,
     time::Duration,
@@ -14,7 +15,7 @@ use std::{
 use actix::{
     Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, MessageResult, StreamHandler, fut::wrap_future,
 };
-use futures_util::stream::unfold;
+use futures_util::{FutureExt, future::LocalBoxFuture, stream::unfold};
 use jiff::Timestamp;
 use tokio::{sync::oneshot, task::AbortHandle};
 
@@ -65,6 +66,8 @@ pub struct BackgroundActor {
     /// Followed by an instance before, and not asked for since.
     followed: HashSet<BackgroundId>,
     counters: Counters,
+    /// Ends when the next sweep is due; taken when the one that is going has read all its pages.
+    next_sweep: LocalBoxFuture<'static, ()>,
 }
 
 struct Task {
@@ -96,6 +99,7 @@ impl BackgroundActor {
             tasks: HashMap::new(),
             followed: HashSet::new(),
             counters: Counters::default(),
+            next_sweep: ready(()).boxed_local(),
         }
     }
 
@@ -235,6 +239,7 @@ impl BackgroundActor {
 
     /// Settles, then loads.
     fn load(&mut self, ctx: &mut Context<Self>) {
+        self.sweep_begins();
         let (desk, make_own) = (self.desk.clone(), self.make_own.clone());
         let settled = async move {
             let own = make_own().await;
@@ -257,6 +262,12 @@ impl BackgroundActor {
         let _ = actor.desk.own.set(own);
         actor.push_followed(&followed);
         actor.load_page(None, ctx);
+    }
+
+    /// From the begin of one to the begin of the next: time that passes while pages are read counts.
+    fn sweep_begins(&mut self) {
+        let interval = Duration::from_secs(self.services().settings.engine.sweep_seconds);
+        self.next_sweep = self.services().clock.sleep(interval).boxed_local();
     }
 
     fn push_followed(&mut self, followed: &[QueuedRequest]) {
@@ -336,10 +347,11 @@ impl BackgroundActor {
             self.since = self.services().clock.now();
         }
         self.go_on(ctx);
-        let clock = self.services().clock.clone();
-        let interval = Duration::from_secs(self.services().settings.engine.sweep_seconds);
-        let timer = wrap_future::<_, Self>(clock.sleep(interval));
-        ctx.spawn(timer.map(|(), actor: &mut Self, ctx| actor.load_page(None, ctx)));
+        let timer = wrap_future::<_, Self>(std::mem::replace(&mut self.next_sweep, ready(()).boxed_local()));
+        ctx.spawn(timer.map(|(), actor: &mut Self, ctx| {
+            actor.sweep_begins();
+            actor.load_page(None, ctx);
+        }));
     }
 
     /// The store is closed or somebody else's: there is nothing to do for this engine any more.

@@ -173,9 +173,17 @@ impl Registry {
 
     /// The sweep: rows that should have an actor and have none, and the other way round.
     pub(super) fn arm_sweep(&self, ctx: &mut Context<Self>) {
-        let clock = self.services.clock.clone();
+        Self::sweep_after(self.until_next_sweep(), ctx);
+    }
+
+    /// The wait begins now.
+    fn until_next_sweep(&self) -> impl Future<Output = ()> + use<> {
         let interval = Duration::from_secs(self.services.settings.engine.sweep_seconds);
-        let timer = wrap_future::<_, Self>(clock.sleep(interval));
+        self.services.clock.sleep(interval)
+    }
+
+    fn sweep_after(wait: impl Future<Output = ()> + 'static, ctx: &mut Context<Self>) {
+        let timer = wrap_future::<_, Self>(wait);
         ctx.spawn(timer.map(|(), registry: &mut Self, ctx| registry.sweep(ctx)));
     }
 
@@ -184,6 +192,8 @@ impl Registry {
             self.arm_sweep(ctx);
             return;
         }
+        // From the begin of one to the begin of the next: time that passes while pages are read counts.
+        let next = self.until_next_sweep();
         let services = self.services.clone();
         let registry = ctx.address();
         let families = self.family_rows();
@@ -206,7 +216,7 @@ impl Registry {
                 after = last;
             }
         };
-        ctx.spawn(wrap_future::<_, Self>(pages).map(|(), registry: &mut Self, ctx| registry.arm_sweep(ctx)));
+        ctx.spawn(wrap_future::<_, Self>(pages).map(|(), _: &mut Self, ctx| Self::sweep_after(next, ctx)));
     }
 
     /// Reads the row, after a wait, and makes who lives agree with it.
