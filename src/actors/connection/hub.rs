@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// How long one waits for the actor of an enabled connection: it may be reading its row just now.
-const ACTOR_WAIT_MAX: Duration = Duration::from_secs(5);
+const ACTOR_WAIT_MAX: Duration = Duration::from_secs(15);
 /// When to ask again for an actor that did not come, milliseconds.
 const ASK_AGAIN_MS: u64 = 1_000;
 

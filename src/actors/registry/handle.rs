@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use actix::Addr;
+use actix::{Addr, Recipient};
 use tokio::sync::{Mutex, Semaphore, oneshot};
 use uuid::Uuid;
 
@@ -34,7 +34,7 @@ const BORROW_TRIES: usize = 5;
 /// Rows of one page of a family's boot.
 const BOOT_PAGE_ROWS: u64 = 1_000;
 /// How long one actor may take to show itself.
-const OBSERVE_TIMEOUT: Duration = Duration::from_secs(2);
+const OBSERVE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// See the module. Cheap to clone.
 #[derive(Clone)]
@@ -101,7 +101,7 @@ impl RegistryHandle {
     /// The actors that a filter finds.
     ///
     /// # Errors
-    /// `unavailable`.
+    /// `unavailable`: also where one of them does not answer in time.
     pub async fn observe(&self, filter: ActorFilter) -> Result<Vec<Observed>> {
         let mut seen = Vec::new();
         let all_kinds = filter.kind.is_none();
@@ -112,16 +112,16 @@ impl RegistryHandle {
                 seen.push(registry);
             }
         }
+        // One that ends in this moment is left out.
         for (one, last_exit) in self.ask(FindSingletons(filter.clone())).await? {
-            if let Ok(Ok(observed)) = tokio::time::timeout(OBSERVE_TIMEOUT, one.send(Observe)).await {
+            if let Some(observed) = shown(&one).await? {
                 seen.push(Observed { last_exit, ..observed });
             }
         }
         seen.truncate(filter.limit);
         let limit = filter.limit.saturating_sub(seen.len());
         for found in self.ask(Find(ActorFilter { limit, ..filter })).await? {
-            // One that ends in this moment is left out.
-            if let Ok(Ok(observed)) = tokio::time::timeout(OBSERVE_TIMEOUT, found.observe.send(Observe)).await {
+            if let Some(observed) = shown(&found.observe).await? {
                 let last_exit = found.last_exit;
                 seen.push(Observed { last_exit, ..observed });
             }
@@ -145,7 +145,7 @@ impl RegistryHandle {
     /// One actor.
     ///
     /// # Errors
-    /// `not_found`: no such actor lives in this tenant.
+    /// `not_found`: no such actor lives in this tenant; `unavailable`: it does not answer in time.
     pub async fn observe_one(&self, tenant: TenantId, kind: &str, id: Uuid) -> Result<Observed> {
         if kind == KIND_REGISTRY {
             let registry = self.ask(ObserveRegistry).await?;
@@ -175,10 +175,8 @@ impl RegistryHandle {
             let found = member.ok_or_else(missing)?.found;
             (found.observe, found.last_exit)
         };
-        match tokio::time::timeout(OBSERVE_TIMEOUT, observe.send(Observe)).await {
-            Ok(Ok(observed)) => Ok(Observed { last_exit, ..observed }),
-            _ => Err(missing()),
-        }
+        let observed = shown(&observe).await?.ok_or_else(missing)?;
+        Ok(Observed { last_exit, ..observed })
     }
 
     /// Ends an actor, after the run that is going, and starts it anew from its row.
@@ -298,6 +296,17 @@ impl RegistryHandle {
         };
         self.registry.send(message).await.map_err(|_| stopping())
     }
+}
+
+/// How an actor shows itself; none: it has just ended.
+async fn shown(one: &Recipient<Observe>) -> Result<Option<Observed>> {
+    let answer = tokio::time::timeout(OBSERVE_TIMEOUT, one.send(Observe)).await;
+    answer.map(std::result::Result::ok).map_err(|_| {
+        let seconds = OBSERVE_TIMEOUT.as_secs();
+        let busy =
+            format!("An actor did not show itself within {seconds} s: the engine is very busy. Try again in a moment.");
+        Error::new(Code::Unavailable, busy).with_retry_after_ms(2_000)
+    })
 }
 
 fn stopping() -> Error {

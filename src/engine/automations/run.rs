@@ -37,8 +37,8 @@ impl Automations<'_> {
                 // Its row may say that it has ended before its actor knows; what is told of it comes after both. Having missed
                 // something is worth a look too.
                 match events.recv().await {
-                    Ok(event) if event.subject_id == id.uuid() && event.data.get("runId").is_some_and(|of| *of == about) => {
-                    }
+                    Ok(event)
+                        if event.subject_id == id.uuid() && event.data.get("runId").is_some_and(|of| *of == about) => {}
                     Ok(_) => continue,
                     Err(RecvError::Lagged(_)) => {}
                     Err(RecvError::Closed) => return self.begun(caller, id, run).await,

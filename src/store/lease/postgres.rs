@@ -30,7 +30,7 @@ use crate::{
 };
 
 /// How long to wait for the lock of an owner that may just be ending, as PostgreSQL writes it.
-const OWNER_WAIT: &str = "SET LOCAL lock_timeout = '3s'";
+const OWNER_WAIT: &str = "SET LOCAL lock_timeout = '10s'";
 /// How long to wait for batches of the owner before, as PostgreSQL writes it.
 const FENCE_WAIT: &str = "SET LOCAL lock_timeout = '30s'";
 /// PostgreSQL's word for a lock that was not to be had in time.
