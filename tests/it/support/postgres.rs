@@ -4,7 +4,7 @@
 //! ends: a shell watches a pipe whose other end only this process holds.
 
 use std::{
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Write},
     net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -17,20 +17,33 @@ use std::{
 /// Where distributions keep the server; the highest version wins.
 const INSTALLATIONS: &str = "/usr/lib/postgresql";
 
+/// Ports to try: one that was free may be taken when the server asks for it.
+const PORTS: usize = 10;
+
+/// Reads a port a line, until the server has one. Its own file says that it is ready: at the port there may be another server.
 const SCRIPT: &str = r#"
-directory=$1 programs=$2 port=$3
-"$programs/initdb" -D "$directory/data" -U orrery --auth=trust --no-sync -E UTF8 --locale=C >"$directory/log" 2>&1 || exit 1
-"$programs/postgres" -D "$directory/data" -p "$port" -c listen_addresses=127.0.0.1 -c unix_socket_directories= \
-    -c max_connections=300 -c shared_buffers=64MB -c fsync=on >>"$directory/log" 2>&1 </dev/null &
-server=$!
-until "$programs/pg_isready" -q -h 127.0.0.1 -p "$port"; do
-    kill -0 "$server" 2>/dev/null || exit 1
-    sleep 0.05
+directory=$1 programs=$2
+"$programs/initdb" -D "$directory/data" -U orrery --auth=trust --no-sync -E UTF8 --locale=C >"$directory/log" 2>&1 </dev/null \
+    || exit 1
+echo initialised
+while read -r port; do
+    "$programs/postgres" -D "$directory/data" -p "$port" -c listen_addresses=127.0.0.1 -c unix_socket_directories= \
+        -c max_connections=300 -c shared_buffers=64MB -c fsync=on >>"$directory/log" 2>&1 </dev/null &
+    server=$!
+    while kill -0 "$server" 2>/dev/null; do
+        if grep -q "^ready" "$directory/data/postmaster.pid" 2>/dev/null \
+            && "$programs/pg_isready" -q -h 127.0.0.1 -p "$port" </dev/null; then
+            echo ready
+            cat >/dev/null
+            kill -QUIT "$server"
+            break 2
+        fi
+        sleep 0.05
+    done
+    wait "$server"
+    echo gone
 done
-echo ready
-cat >/dev/null
-kill -QUIT "$server"
-wait "$server"
+wait
 rm -rf "$directory"
 "#;
 
@@ -121,22 +134,29 @@ fn start(programs: PathBuf) -> Server {
         Command::new("sh")
     };
     let directory = directory.keep();
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let mut watchdog = command
         .args(["-c", SCRIPT, "postgres-for-tests"])
         .args([&directory, &programs])
-        .arg(port.to_string())
         .current_dir("/")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    let mut line = String::new();
-    BufReader::new(watchdog.stdout.take().unwrap())
-        .read_line(&mut line)
-        .unwrap();
-    let log = std::fs::read_to_string(directory.join("log")).unwrap_or_default();
-    assert_eq!(line, "ready\n", "the PostgreSQL server did not start:\n{log}");
+    let mut said = BufReader::new(watchdog.stdout.take().unwrap());
+    let mut says = |expected: &str| {
+        let mut line = String::new();
+        said.read_line(&mut line).unwrap();
+        line.trim_end() == expected
+    };
+    let log = || std::fs::read_to_string(directory.join("log")).unwrap_or_default();
+    assert!(says("initialised"), "there is no PostgreSQL to start:\n{}", log());
+    let ports = watchdog.stdin.as_mut().unwrap();
+    let started = (0..PORTS).find_map(|_| {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        writeln!(ports, "{port}").unwrap();
+        says("ready").then_some(port)
+    });
+    let port = started.unwrap_or_else(|| panic!("the PostgreSQL server did not start:\n{}", log()));
     Server {
         port,
         programs,
