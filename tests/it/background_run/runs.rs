@@ -214,8 +214,12 @@ async fn one_path_in_order_and_an_upstream_within_its_limit() {
     }
     use Status::{Queued, Started};
     assert_eq!(statuses, [Started, Queued, Started, Queued, Queued]);
-    let stats = scene.engine.services().background.stats();
-    assert_eq!((stats.waiting, stats.executing), (3, 2));
+    // The actor notes its numbers after it has given turns.
+    eventually("three wait while two execute", || async {
+        let stats = scene.engine.services().background.stats();
+        (stats.waiting, stats.executing) == (3, 2)
+    })
+    .await;
     upstream.open_gate();
     for id in sent {
         assert_eq!(ended(&scene, id).await.status_code, 200);
