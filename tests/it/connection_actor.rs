@@ -10,7 +10,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use orrery::{
-    actors::connection::{Gate, Refused},
+    actors::{
+        connection::{Gate, Refused},
+        observed::Observed,
+    },
     clock::ManualClock,
     domain::{connection::Health, ids::ConnectionId},
     http::{Request, Response},
@@ -119,12 +122,29 @@ impl Stage {
         .await;
     }
 
-    async fn phase(&self) -> &'static str {
+    /// The connection's actor, unless it is not there or too busy just now.
+    async fn seen(&self) -> Option<Observed> {
         let registry = self.scene.engine.registry();
         let seen = registry
             .observe_one(self.scene.tenant, "connection", self.connection.uuid())
             .await;
-        seen.unwrap().phase
+        seen.ok()
+    }
+
+    async fn phase(&self) -> &'static str {
+        self.seen().await.unwrap().phase
+    }
+
+    /// Waits until the connection's actor has read its row as it is now: it is told of a change, and reads after that.
+    async fn is_read(&self) {
+        let row = self.scene.engine.store().connection(self.scene.tenant, self.connection);
+        let version = row.await.unwrap().unwrap().version;
+        let gates = &self.scene.engine.services().gates;
+        eventually("the actor has read the row", || async {
+            let gate = gates.gate(self.scene.tenant, self.connection).await;
+            gate.is_ok_and(|gate| gate.account().version == version)
+        })
+        .await;
     }
 
     async fn patch(&self, change: Value) {

@@ -1,7 +1,5 @@
 //! The engine as a library: a call that creates transactions, on both databases.
 
-use std::time::Duration;
-
 use orrery::{
     domain::ids::UserId,
     engine::{Engine, call_apis::CallApiInput, caller::Caller},
@@ -11,9 +9,7 @@ use orrery::{
 use serde_json::{Value, json};
 use tokio::sync::broadcast::Receiver;
 
-use crate::support::{postgres::for_each_database, upstream::Upstream};
-
-const PATIENCE: Duration = Duration::from_secs(30);
+use crate::support::{PATIENCE, postgres::for_each_database, upstream::Upstream};
 
 async fn start(database: &str, directory: &std::path::Path, upstream: &Upstream) -> Engine {
     let mut settings = Settings::base().unwrap();
@@ -59,6 +55,7 @@ fn call(upstream: &Upstream, user: UserId, script: &str) -> Value {
         "name": "Orders", "active": true, "runAsUserId": user, "frequencySeconds": 1, "method": "GET",
         "url": { "kind": "text", "value": upstream.url("/orders") },
         "responseScript": script, "identifier": ["/id"],
+        "limits": { "scriptMs": 10_000 },
     })
 }
 

@@ -6,6 +6,7 @@ use futures_util::StreamExt;
 use serde_json::{Value, json};
 
 use crate::support::{
+    PATIENCE,
     api::{Api, event},
     upstream::Upstream,
 };
@@ -178,9 +179,7 @@ impl Listener {
     }
 
     async fn more(&mut self) -> bool {
-        let chunk = tokio::time::timeout(Duration::from_secs(20), self.body.next())
-            .await
-            .unwrap();
+        let chunk = tokio::time::timeout(PATIENCE, self.body.next()).await.unwrap();
         let Some(chunk) = chunk else { return false };
         self.text.push_str(std::str::from_utf8(&chunk).unwrap());
         true

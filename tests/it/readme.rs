@@ -6,13 +6,13 @@
 use std::{
     io::{BufRead, BufReader, Write},
     process::{Child, Command, Stdio},
-    time::Duration,
 };
 
-use crate::support::process::{Deadline, Orrery, curl_is_here};
+use crate::support::{
+    PATIENCE,
+    process::{Deadline, Orrery, curl_is_here},
+};
 
-/// Longest that a block may take to show what README.md says.
-const PATIENCE: Duration = Duration::from_secs(40);
 /// Printed after each block, so that its output has an end.
 const END: &str = "--- end of block ---";
 

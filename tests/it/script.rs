@@ -17,6 +17,8 @@ fn settings(workers: usize) -> PoolSettings {
     PoolSettings {
         workers,
         worker_command: worker_command(),
+        // What is to end has a deadline of its own in its test; this machine may be slow.
+        wall_ms: 10_000,
         ..PoolSettings::default()
     }
 }

@@ -103,7 +103,7 @@ async fn an_answer_that_gets_lost_makes_no_second_object() {
         books.xero.with(|xero| xero.count("Contacts")) == 1
     })
     .await;
-    let run = ended_with_time(&mut books, &automation).await;
+    let run = books.ended_with_time(&automation).await;
     assert_eq!(run["outcome"], "success", "{run}");
     assert_eq!(counts(&run)[2], 1);
     assert_eq!(books.xero.with(|xero| xero.count("Contacts")), 1);
@@ -159,16 +159,4 @@ async fn a_record_goes_on_top_of_what_somebody_changed_there_meanwhile() {
         (&now["DisplayName"], &now["Notes"]),
         (&json!("Ada Byron"), &json!("Pays late"))
     );
-}
-
-/// Lets time pass until the run has ended: it waits between its tries.
-async fn ended_with_time(books: &mut Books, automation: &str) -> Value {
-    let clock = books.clock.clone();
-    let mut ended = Box::pin(books.ended(automation));
-    loop {
-        tokio::select! {
-            run = &mut ended => return run,
-            () = tokio::task::yield_now() => clock.advance(Duration::from_millis(20)),
-        }
-    }
 }

@@ -216,22 +216,27 @@ impl Books {
         reply.json
     }
 
-    /// How an actor shows itself.
-    pub async fn phase(&self, automation: &str) -> String {
-        let reply = self
-            .api
-            .get(&format!("/api/v1/actors/automation/{automation}"))
-            .await
-            .expect(200);
-        text(&reply.json["phase"])
-    }
-
     /// Waits until the automation's actor is in this phase.
     pub async fn in_phase(&self, automation: &str, phase: &str) {
+        let path = format!("/api/v1/actors/automation/{automation}");
         eventually(&format!("{automation} is {phase}"), || async {
-            self.phase(automation).await == phase
+            let reply = self.api.get(&path).await;
+            reply.status == 200 && reply.json["phase"] == phase
         })
         .await;
+    }
+
+    /// As [`Books::ended`], while time passes: the run waits between its tries.
+    pub async fn ended_with_time(&mut self, automation: &str) -> Value {
+        let clock = self.clock.clone();
+        let mut ended = Box::pin(self.ended(automation));
+        loop {
+            // What goes on without time gets some first.
+            match tokio::time::timeout(Duration::from_millis(5), &mut ended).await {
+                Ok(run) => return run,
+                Err(_) => clock.advance(Duration::from_millis(100)),
+            }
+        }
     }
 }
 

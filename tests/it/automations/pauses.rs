@@ -126,15 +126,7 @@ async fn a_run_ends_over_its_disabled_connection_and_over_the_next_actor() {
                 .await
                 .expect(200);
         }
-        let clock = books.clock.clone();
-        let mut ended = Box::pin(books.ended(&automation));
-        let run = loop {
-            tokio::select! {
-                run = &mut ended => break run,
-                () = tokio::task::yield_now() => clock.advance(Duration::from_millis(20)),
-            }
-        };
-        drop(ended);
+        let run = books.ended_with_time(&automation).await;
         assert_eq!((&run["outcome"], counts(&run)[2]), (&json!("success"), 250), "{run}");
     }
 }

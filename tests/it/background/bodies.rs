@@ -104,7 +104,7 @@ async fn a_caller_who_goes_away_leaves_nothing() {
 #[tokio::test]
 async fn a_body_that_does_not_come_is_a_408() {
     let mut start = TestEngine::prepare();
-    start.settings.server.request_timeout_ms = 500;
+    start.settings.server.request_timeout_ms = 5_000;
     let test = start.start().await;
     let mut slow = Slow::open(&test.api, "POST", "/api/v1/groups", 1_000_000).await;
     slow.write(&[b'x'; 100_000]).await;
@@ -117,6 +117,8 @@ async fn a_body_that_does_not_come_is_a_408() {
 async fn what_the_store_takes_is_not_the_callers_time() {
     let mut start = TestEngine::prepare();
     start.settings.server.request_timeout_ms = 2_000;
+    // The store waits for the lock for longer than this test takes.
+    start.settings.database.busy_timeout_ms = 60_000;
     let test = start.start().await;
     // The first use of a token is written down; later ones within a minute are not.
     test.api.get("/api/v1/me").await.expect(200);

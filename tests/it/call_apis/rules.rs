@@ -181,7 +181,7 @@ async fn secret_headers_are_kept_and_never_shown() {
     };
     assert_eq!(sent(1).await.as_deref(), Some("first-secret-value"));
     // Another member, then the whole as it was shown, then the header without a value: kept each time.
-    api.patch(&path, json!({"timeoutMs": 1000})).await.expect(200);
+    api.patch(&path, json!({"timeoutMs": 60_000})).await.expect(200);
     let shown = api.get(&path).await.body;
     api.put(&path, shown).await.expect(200);
     let headers = json!({"headers": [{"name": "x-key", "secret": true}]});

@@ -13,7 +13,7 @@ use std::{
 use serde_json::json;
 use url::form_urlencoded;
 
-const PATIENCE: Duration = Duration::from_secs(30);
+use crate::support::PATIENCE;
 
 /// What the token endpoint does with a request that it accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -217,6 +217,17 @@ impl Shared {
         self.changed.notify_all();
     }
 
+    /// How often was released until then: what releases this request comes after it was counted.
+    fn count_token_request(&self) -> u64 {
+        let released = {
+            let mut state = self.state();
+            state.token_requests += 1;
+            state.released
+        };
+        self.changed.notify_all();
+        released
+    }
+
     fn wait(&self, is_so: impl Fn(&State) -> bool) {
         let waited = self
             .changed
@@ -225,9 +236,8 @@ impl Shared {
         assert!(!waited.1.timed_out(), "what should come does not");
     }
 
-    /// Waits for the next release, or the end of the asker.
-    fn until_released_or_gone(&self, stream: &TcpStream) -> bool {
-        let seen = self.state().released;
+    /// Waits for a release after those that were `seen`, or the end of the asker.
+    fn until_released_or_gone(&self, seen: u64, stream: &TcpStream) -> bool {
         stream.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
         let mut byte = [0];
         loop {
@@ -276,16 +286,17 @@ fn serve(shared: &Shared, stream: TcpStream) -> std::io::Result<()> {
 }
 
 fn resource(shared: &Shared, stream: &TcpStream, bearer: &str) -> std::io::Result<()> {
-    let (status, retry_after, holding) = {
+    // What releases this request comes after it was counted.
+    let (status, retry_after, held) = {
         let mut state = shared.state();
         state.resource_requests += 1;
         let good = state.access.contains(bearer);
         state.let_in += usize::from(good);
         let status = if good { state.resource_status } else { 401 };
-        (status, state.retry_after, state.holding)
+        (status, state.retry_after, state.holding.then_some(state.released))
     };
-    if holding {
-        shared.until_released_or_gone(stream);
+    if let Some(seen) = held {
+        shared.until_released_or_gone(seen, stream);
     }
     shared.changed.notify_all();
     // As Xero tells which organisations a token reaches.
@@ -299,8 +310,8 @@ fn token(shared: &Shared, stream: &TcpStream, body: &[u8]) -> std::io::Result<()
     let manner = shared.state().manner;
     shared.change(|state| state.seen_refresh_tokens.push(given.clone()));
     if manner == Manner::Waits {
-        shared.change(|state| state.token_requests += 1);
-        if !shared.until_released_or_gone(stream) {
+        let seen = shared.count_token_request();
+        if !shared.until_released_or_gone(seen, stream) {
             return Ok(());
         }
     }
@@ -309,14 +320,17 @@ fn token(shared: &Shared, stream: &TcpStream, body: &[u8]) -> std::io::Result<()
     } else {
         act(shared, &given)
     };
-    if manner != Manner::Waits {
-        shared.change(|state| state.token_requests += 1);
-    }
+    let seen = match manner {
+        Manner::Waits => None,
+        _ => Some(shared.count_token_request()),
+    };
     match manner {
         Manner::Fails => return answer(stream, 500, None, "{}"),
         Manner::Loses => return stream.shutdown(Shutdown::Both),
         Manner::KeepsAnswer => {
-            shared.until_released_or_gone(stream);
+            if let Some(seen) = seen {
+                shared.until_released_or_gone(seen, stream);
+            }
         }
         Manner::Answers | Manner::Waits => {}
     }

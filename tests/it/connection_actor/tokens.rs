@@ -1,7 +1,5 @@
 //! Tokens of connections: got once for many, renewed ahead, taken over, refused, and refreshes whose answer is lost.
 
-use std::time::Duration;
-
 use futures_util::future::join_all;
 use orrery::{
     actors::connection::Refused,
@@ -12,7 +10,7 @@ use orrery::{
 use serde_json::json;
 
 use super::{Stage, provider::Manner};
-use crate::support::scene::eventually;
+use crate::support::{PATIENCE, scene::eventually};
 
 #[actix_rt::test]
 async fn fifty_requests_that_find_no_token_make_one_refresh() {
@@ -136,12 +134,8 @@ async fn a_token_in_use_is_renewed_ahead_of_its_end_and_an_unused_one_is_not() {
     let stage = Stage::set(json!({})).await;
     stage.sends().await;
     eventually("the renewal is planned", || async {
-        let registry = stage.scene.engine.registry();
-        let seen = registry
-            .observe_one(stage.scene.tenant, "connection", stage.connection.uuid())
-            .await;
-        let due = seen.unwrap().next_due_at.map(|at| at.to_string());
-        due.as_deref() == Some("2026-03-02T08:29:00Z")
+        let due = stage.seen().await.and_then(|seen| seen.next_due_at);
+        due.is_some_and(|due| due.to_string() == "2026-03-02T08:29:00Z")
     })
     .await;
     stage.advance(29 * 60);
@@ -234,6 +228,7 @@ async fn a_change_in_the_middle_of_a_refresh_does_not_lose_its_answer() {
         stage.provider.release();
     });
     assert_eq!(sent.unwrap().status, 200);
+    stage.is_read().await;
     stage.sends().await;
     assert_eq!(stage.provider.seen_refresh_tokens(), ["seed"]);
     stage.provider.end_access();
@@ -256,7 +251,7 @@ async fn requests_that_are_given_up_do_not_stop_the_refresh_that_they_wait_for()
     stage.provider.behave(Manner::Answers);
     stage.provider.end_grace();
     stage.provider.release();
-    let sent = tokio::time::timeout(Duration::from_secs(20), stage.send()).await;
+    let sent = tokio::time::timeout(PATIENCE, stage.send()).await;
     assert_eq!(sent.unwrap().unwrap().status, 200);
     assert_eq!(stage.provider.seen_refresh_tokens(), ["seed"]);
 }

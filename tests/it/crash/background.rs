@@ -24,7 +24,7 @@ use crate::support::{
 const KILLS: u64 = 200;
 const WITHIN_US: std::ops::Range<u64> = 0..5_000;
 /// The whole may take so long on one database.
-const WHOLE: Duration = Duration::from_secs(600);
+const WHOLE: Duration = Duration::from_secs(1_800);
 
 /// What was acknowledged: what each 202 was for, by the id that it gave.
 type Acknowledged = BTreeMap<String, Sent>;

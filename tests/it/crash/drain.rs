@@ -32,7 +32,7 @@ async fn a_signal_lets_runs_finish_and_commits_them() {
             "name": path, "active": true, "runAsUserId": user, "frequencySeconds": 1,
             "method": if number % 2 == 0 { "GET" } else { "POST" },
             "url": {"kind": "text", "value": upstream.url(&path)},
-            "responseScript": "return response.json", "identifier": ["/id"],
+            "responseScript": "return response.json", "identifier": ["/id"], "limits": {"scriptMs": 10_000},
         });
         calls.push(api.post("/api/v1/call-apis", &definition).await.expect(201).id());
     }

@@ -22,7 +22,7 @@ const PAGE: u64 = 100;
 const KILLS: u64 = 6;
 /// Memory that an import may need beyond what the idle engine has, bytes: a page, not the list.
 const MEMORY_MAX: u64 = 96 << 20;
-const WHOLE: Duration = Duration::from_secs(600);
+const WHOLE: Duration = Duration::from_secs(1_800);
 /// Pages that the list gives beyond the one at which a kill is due, so that a fast machine does not outrun it.
 const PAGES_AHEAD: u64 = 5;
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{ask, engine};
+use super::{ask, engine, engine_with, entry};
 use crate::support::{
     engine::Api,
     process::Orrery,
@@ -116,8 +116,12 @@ async fn answers_that_are_cut_off_do_not_look_whole() {
     upstream.on("/api/length", Behaviour::CloseMidBody);
     upstream.on("/api/chunks", Behaviour::CloseMidChunks);
     upstream.on("/api/late", Behaviour::HangAfterHead);
-    let engine = engine(&upstream, json!({"timeout_ms": 300})).await;
-    for path in ["/shop/length", "/shop/chunks", "/shop/late"] {
+    let engine = engine_with(vec![
+        entry("/shop", &upstream.url("/api"), json!({})),
+        entry("/slow", &upstream.url("/api"), json!({"timeout_ms": 3_000})),
+    ])
+    .await;
+    for path in ["/shop/length", "/shop/chunks", "/slow/late"] {
         let mut raw = ask(&engine, &format!("GET {path}"), &[]).await;
         let head = raw.head().await;
         let (_, whole) = raw.text(&head).await;
@@ -249,7 +253,7 @@ async fn a_client_that_does_not_read_holds_nothing_beyond_the_deadline() {
         let bytes = 1 << 40;
         upstream.on("/api/endless", Behaviour::Endless { bytes, announced });
         upstream.on("/api/echo", Behaviour::Echo);
-        let settings = json!({"timeout_ms": 1_500, "at_once_max": 1, "client": "shop"});
+        let settings = json!({"timeout_ms": 5_000, "at_once_max": 1, "client": "shop"});
         let engine = engine(&upstream, settings).await;
         let client = json!({"name": "shop", "auth": {"kind": "none"}, "limits": {"concurrent": 1}});
         engine.api.post("/api/v1/clients", &client).await.expect(201);

@@ -19,7 +19,8 @@ async fn no_answer_is_a_problem_that_names_the_prefix_and_nothing_behind_it() {
     let closed = nobody.local_addr().unwrap();
     drop(nobody);
     let engine = engine_with(vec![
-        entry("/shop", &upstream.url("/api"), json!({"timeout_ms": 500})),
+        entry("/shop", &upstream.url("/api"), json!({})),
+        entry("/slow", &upstream.url("/api"), json!({"timeout_ms": 3_000})),
         entry("/closed", &format!("http://{closed}/api"), json!({})),
         entry("/secure", &upstream.url("/api").replace("http:", "https:"), json!({})),
         entry("/private", "http://10.255.1.2/api", json!({})),
@@ -30,7 +31,7 @@ async fn no_answer_is_a_problem_that_names_the_prefix_and_nothing_behind_it() {
         ("/shop/close", 502, "bad_gateway", "without an answer"),
         ("/shop/words", 502, "bad_gateway", "HTTP"),
         ("/shop/huge", 502, "bad_gateway", "too large"),
-        ("/shop/hang", 504, "gateway_timeout", "500 ms"),
+        ("/slow/hang", 504, "gateway_timeout", "3000 ms"),
         ("/closed/x", 502, "bad_gateway", "no connection"),
         ("/secure/x", 502, "bad_gateway", "TLS"),
         ("/private/x", 502, "bad_gateway", "egress.allow"),
@@ -55,7 +56,7 @@ async fn no_answer_is_a_problem_that_names_the_prefix_and_nothing_behind_it() {
 async fn a_client_that_stops_sending_is_told_so() {
     let upstream = Upstream::start();
     upstream.on("/api/up", Behaviour::Echo);
-    let engine = engine(&upstream, json!({"timeout_ms": 500})).await;
+    let engine = engine(&upstream, json!({"timeout_ms": 3_000})).await;
     let mut raw = ask(&engine, "POST /shop/up", &[("transfer-encoding", "chunked")]).await;
     raw.send_chunk(b"the first part").await;
     let head = raw.head().await;

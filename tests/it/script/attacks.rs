@@ -1,8 +1,8 @@
 //! Loops, memory eaters and recursion: each ends as an error of its own run, and the next run works.
 
-use orrery::script::{Kind, ScriptErrorKind};
+use orrery::script::{Kind, PoolSettings, ScriptErrorKind, ScriptPool};
 
-use super::{error_of, job, pool, script_error, text};
+use super::{error_of, job, pool, script_error, settings, text};
 
 #[tokio::test]
 async fn an_endless_run_is_stopped_at_its_deadline() {
@@ -16,7 +16,7 @@ async fn an_endless_run_is_stopped_at_its_deadline() {
         "console.log('here'); return /^(a+)+$/.test('a'.repeat(40) + 'b')",
     ] {
         let mut job = job(Kind::Response, source);
-        job.wall_ms = Some(300);
+        job.wall_ms = Some(2_000);
         let error = script_error(&pool, job).await;
         let expected = if source.contains("Proxy") {
             [ScriptErrorKind::Deadline, ScriptErrorKind::TooLarge]
@@ -37,7 +37,11 @@ async fn an_endless_run_is_stopped_at_its_deadline() {
 
 #[tokio::test]
 async fn memory_eaters_end_as_their_own_error() {
-    let pool = pool(1);
+    let pool = ScriptPool::start(PoolSettings {
+        wall_ms_max: 120_000,
+        ..settings(1)
+    })
+    .unwrap();
     for source in [
         "console.log('here'); const a = []; while (true) a.push({x: [1, 2, 3]})",
         "console.log('here'); const a = []; while (true) a.push(new Array(100000).fill(1.5))",
@@ -49,7 +53,7 @@ async fn memory_eaters_end_as_their_own_error() {
         "console.log('here'); const m = new Map(); for (let i = 0; ; i++) m.set(i, 'v' + i)",
     ] {
         let mut job = job(Kind::Response, source);
-        job.wall_ms = Some(10_000);
+        job.wall_ms = Some(120_000);
         let error = script_error(&pool, job).await;
         assert!(
             matches!(error.kind, ScriptErrorKind::Memory | ScriptErrorKind::TooLarge),

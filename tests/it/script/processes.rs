@@ -1,10 +1,9 @@
 //! Worker processes as processes: neighbours of a killed one, kill -9, overload, shutdown, start-up that fails.
 
-use std::time::Duration;
-
 use orrery::script::{Error, Kind, PoolSettings, ScriptErrorKind, ScriptPool, Value, WorkerCommand};
 
 use super::{job, output, pool, script_error, settings, text};
+use crate::support::{PATIENCE, scene};
 
 /// The process ids of this process's children whose command line says script-worker and `mark` (a heap size of the test's own).
 fn workers_of(mark: &str) -> Vec<i32> {
@@ -24,15 +23,8 @@ fn workers_of(mark: &str) -> Vec<i32> {
 }
 
 /// Waits for a fact that no event announces.
-async fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
-    let waiting = async {
-        while !is_so() {
-            let _ = tokio::time::timeout(Duration::from_millis(2), std::future::pending::<()>()).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(20), waiting)
-        .await
-        .unwrap_or_else(|_| panic!("{what} within 20 s"));
+async fn eventually(what: &str, is_so: impl Fn() -> bool) {
+    scene::eventually(what, || async { is_so() }).await;
 }
 
 fn kill(id: i32) {
@@ -79,23 +71,22 @@ async fn neighbours_of_a_killed_worker_survive() {
 
 #[tokio::test]
 async fn a_long_run_does_not_hold_up_its_neighbours() {
-    let pool = pool(1);
+    let pool = ScriptPool::start(PoolSettings {
+        wall_ms_max: 120_000,
+        ..settings(1)
+    })
+    .unwrap();
     text(&pool, "return 'warm'").await;
     let mut long = job(Kind::Url, "while (true) {}");
-    long.wall_ms = Some(5_000);
+    long.wall_ms = Some(120_000);
     let long = tokio::spawn({
         let pool = pool.clone();
         async move { pool.run(long).await }
     });
-    let quick = async {
-        for _ in 0..20 {
-            assert_eq!(text(&pool, "return 'quick'").await, "quick");
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(4), quick)
-        .await
-        .expect("the others go on while one run takes long");
-    assert!(!long.is_finished());
+    for _ in 0..20 {
+        assert_eq!(text(&pool, "return 'quick'").await, "quick");
+    }
+    assert!(!long.is_finished(), "the others went on while one run took long");
     pool.shutdown().await;
     assert!(matches!(long.await.unwrap(), Err(Error::Unavailable(_))));
 }
@@ -145,7 +136,9 @@ async fn no_child_is_left_after_shutdown_or_drop() {
     text(&pool, "return ''").await;
     let stuck = tokio::spawn({
         let pool = pool.clone();
-        async move { pool.run(job(Kind::Url, "while (true) {}")).await }
+        let mut job = job(Kind::Url, "while (true) {}");
+        job.wall_ms = Some(10_000);
+        async move { pool.run(job).await }
     });
     eventually("a run is being executed", || pool.status().busy > 0).await;
     assert!(!workers_of("102").is_empty());
@@ -206,7 +199,7 @@ async fn a_worker_that_cannot_start_is_said() {
             ..settings(1)
         })
         .unwrap();
-        let outcome = tokio::time::timeout(Duration::from_secs(20), pool.run(job(Kind::Url, "return ''")))
+        let outcome = tokio::time::timeout(PATIENCE, pool.run(job(Kind::Url, "return ''")))
             .await
             .expect("an answer");
         assert!(

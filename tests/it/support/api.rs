@@ -1,18 +1,16 @@
 //! What tests of call APIs and transactions ask for again and again, on top of [`TestEngine`].
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use orrery::{engine::Engine, events::Event};
 use serde_json::{Value, json};
 use tokio::sync::broadcast::Receiver;
 
 use super::{
+    PATIENCE,
     engine::{self, Reply, TestEngine},
     upstream::Upstream,
 };
-
-/// Longest wait for something that should happen.
-const WAIT: Duration = Duration::from_secs(20);
 
 /// Requests to an engine as one user.
 pub struct Api {
@@ -127,7 +125,7 @@ impl Api {
 
     /// For requests whose answer does not end by itself.
     pub fn request(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> awc::ClientRequest {
-        let client = awc::Client::builder().timeout(WAIT).disable_redirects().finish();
+        let client = awc::Client::builder().timeout(PATIENCE).disable_redirects().finish();
         let address = format!("http://{}{path}", self.client.address);
         let mut request = client.request(method.parse().unwrap(), address);
         let own = self
@@ -147,6 +145,7 @@ impl Api {
             "name": name, "runAsUserId": self.admin_id, "frequencySeconds": 3600, "method": "GET",
             "url": {"kind": "text", "value": url}, "identifier": ["/rfqId"],
             "responseScript": "return response.json.map(item => ({...item, source: call.name}));",
+            "limits": {"scriptMs": 10_000},
         })
     }
 
@@ -206,6 +205,6 @@ pub async fn event(events: &mut Receiver<Event>, kind: &str, subject: &str) -> E
             }
         }
     };
-    let waited = tokio::time::timeout(WAIT, next).await;
+    let waited = tokio::time::timeout(PATIENCE, next).await;
     waited.unwrap_or_else(|_| panic!("no {kind} about {subject}"))
 }

@@ -11,10 +11,10 @@ use tokio::{
     net::TcpStream,
 };
 
+use super::PATIENCE;
+
 /// Password of the first user.
 pub const PASSWORD: &str = "correct horse battery";
-/// No answer takes longer than this.
-const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 
 /// See the module. Dropping it ends everything.
 pub struct TestEngine {
@@ -82,7 +82,13 @@ impl TestEngine {
         settings.egress.allow = vec!["127.0.0.1".to_owned(), "localhost".to_owned()];
         settings.server.port = 0;
         settings.engine.arbiters = 1;
+        // What a test puts behind the engine's back stays as it is.
+        settings.engine.sweep_seconds = 86_400;
         settings.script.workers = 1;
+        // Scripts of tests are short, and waits look often; this machine may be slow.
+        settings.script.wall_ms = 10_000;
+        settings.gateway.rate_per_second = 100_000;
+        settings.gateway.rate_burst = 100_000;
         Start {
             settings,
             clock: Clock::system(),
@@ -241,7 +247,7 @@ impl Ask {
     }
 
     pub async fn send(self) -> Reply {
-        tokio::time::timeout(ANSWER_WITHIN, self.exchange())
+        tokio::time::timeout(PATIENCE, self.exchange())
             .await
             .expect("no answer in time")
     }
@@ -252,7 +258,7 @@ impl Ask {
 
     /// As [`Ask::send`], of an engine that may be killed meanwhile: none if there was no whole head of an answer.
     pub async fn attempt(self) -> Option<Reply> {
-        let bytes = tokio::time::timeout(ANSWER_WITHIN, self.bytes()).await.ok()?.ok()?;
+        let bytes = tokio::time::timeout(PATIENCE, self.bytes()).await.ok()?.ok()?;
         let has_head = bytes.windows(4).any(|window| window == b"\r\n\r\n");
         has_head.then(|| Reply::parse(&bytes))
     }

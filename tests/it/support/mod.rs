@@ -15,3 +15,6 @@ pub mod raw;
 pub mod scene;
 pub mod upstream;
 pub mod upstream_tls;
+
+/// Longest real wait for something that has to happen: on a machine that does many other things at once, too.
+pub const PATIENCE: std::time::Duration = std::time::Duration::from_secs(120);

@@ -25,16 +25,16 @@ pub fn with_settings(settings: HttpSettings) -> Outbound {
     Outbound::new(settings, Clock::system(), Arc::new(MemoryVault::new())).unwrap()
 }
 
-/// A GET with a deadline of ten seconds.
+/// A GET whose deadline is no matter.
 pub fn get(url: impl Into<String>) -> Request {
     Request {
         url: url.into(),
-        timeout_ms: 10_000,
+        timeout_ms: 120_000,
         ..Request::default()
     }
 }
 
-/// A POST with a body and a deadline of ten seconds.
+/// A POST with a body, whose deadline is no matter.
 pub fn post(url: impl Into<String>, body: &'static str) -> Request {
     Request {
         method: Method::Post,

@@ -11,8 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Longest wait for a line, an end or an answer of a process of ours.
-const PATIENCE: Duration = Duration::from_secs(60);
+use super::PATIENCE;
 
 /// A running `orrery`.
 pub struct Orrery {

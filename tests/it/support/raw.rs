@@ -1,14 +1,13 @@
 //! A client that sends bytes as it is told, and says whether an answer was whole or was cut off.
 
-use std::{net::SocketAddr, time::Duration};
+use std::net::SocketAddr;
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
 };
 
-/// Nothing takes longer than this.
-const WITHIN: Duration = Duration::from_secs(30);
+use super::PATIENCE;
 
 /// One connection.
 pub struct Raw {
@@ -48,7 +47,7 @@ impl Raw {
 
     /// Sends bytes; a server that has closed already is no failure.
     pub async fn send(&mut self, bytes: &[u8]) {
-        let sent = tokio::time::timeout(WITHIN, self.stream.write_all(bytes)).await;
+        let sent = tokio::time::timeout(PATIENCE, self.stream.write_all(bytes)).await;
         let _ = sent.expect("nobody takes what is sent");
     }
 
@@ -127,7 +126,7 @@ impl Raw {
 
     /// Reads some bytes; false at the end.
     async fn more(&mut self) -> bool {
-        let read = tokio::time::timeout(WITHIN, self.stream.read_buf(&mut self.buffer)).await;
+        let read = tokio::time::timeout(PATIENCE, self.stream.read_buf(&mut self.buffer)).await;
         matches!(read.expect("nothing came in time"), Ok(count) if count > 0)
     }
 }

@@ -23,10 +23,8 @@ use tempfile::TempDir;
 use tokio::sync::broadcast::Receiver;
 use uuid::Uuid;
 
+pub use super::PATIENCE;
 use super::upstream::Upstream;
-
-/// Longest real wait for something that has to happen.
-pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Where an engine keeps its things, and how it is set up: outlives the engine, so that another can follow it.
 #[derive(Clone)]
@@ -62,6 +60,8 @@ impl Place {
         settings.egress.allow = upstreams.iter().map(|upstream| upstream.address()).collect();
         settings.engine.arbiters = 2;
         settings.script.workers = 1;
+        // Scripts of tests are short; this machine may be slow.
+        settings.script.wall_ms = 10_000;
         settings.purge.interval_minutes = 0;
         Self {
             settings,
@@ -160,6 +160,7 @@ impl Scene {
             "url": {"kind": "text", "value": url},
             "responseScript": "return response.json",
             "identifier": ["/id"],
+            "limits": {"scriptMs": 10_000},
         });
         for (member, value) in changes.as_object().unwrap() {
             definition[member] = value.clone();

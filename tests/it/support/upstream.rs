@@ -13,12 +13,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{oneshot, watch};
 
 use self::bytes::{Body, count, misbehave, read_head, refuse, respond};
+use super::PATIENCE;
 
 mod bytes;
 pub mod dialect;
-
-/// Longest wait of a test for a request that should come.
-const WAIT: Duration = Duration::from_secs(20);
 
 /// What a path does with a request.
 #[derive(Clone)]
@@ -262,7 +260,7 @@ impl Upstream {
     pub async fn wait_for(&self, path: &str, count: usize) -> Vec<Recorded> {
         let mut requests = self.state.requests.subscribe();
         let of = |all: &Vec<Recorded>| all.iter().filter(|request| request.path() == path).count();
-        let found = tokio::time::timeout(WAIT, requests.wait_for(|all| of(all) >= count))
+        let found = tokio::time::timeout(PATIENCE, requests.wait_for(|all| of(all) >= count))
             .await
             .is_ok();
         assert!(
@@ -281,7 +279,7 @@ impl Upstream {
     /// Waits until so many connections have been closed.
     pub async fn wait_for_closed(&self, count: usize) {
         let mut closed = self.state.closed.subscribe();
-        let found = tokio::time::timeout(WAIT, closed.wait_for(|closed| *closed >= count)).await;
+        let found = tokio::time::timeout(PATIENCE, closed.wait_for(|closed| *closed >= count)).await;
         assert!(found.is_ok(), "{count} connections should have been closed");
     }
 }

@@ -9,8 +9,9 @@ use serde_json::Value;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{oneshot, watch};
 
+use super::Recorded;
 use super::bytes::{Body, read_head, respond};
-use super::{Recorded, WAIT};
+use crate::support::PATIENCE;
 
 /// How one provider answers; called for one request at a time.
 pub trait Dialect: Send + 'static {
@@ -136,7 +137,7 @@ impl<D: Dialect> Fake<D> {
     pub async fn wait_for(&self, end: &str, count: usize) {
         let mut requests = self.shared.requests.subscribe();
         let of = |all: &Vec<Recorded>| all.iter().filter(|request| request.path().ends_with(end)).count();
-        let found = tokio::time::timeout(WAIT, requests.wait_for(|all| of(all) >= count)).await;
+        let found = tokio::time::timeout(PATIENCE, requests.wait_for(|all| of(all) >= count)).await;
         assert!(found.is_ok(), "{end} should have had {count} requests");
     }
 
