@@ -212,7 +212,7 @@ fn place(upstream: &Upstream, change: impl FnOnce(&mut settings::Upstream)) -> P
         client: None,
         pass_credentials: false,
         timeout_ms: 5_000,
-        background_timeout_ms: 30_000,
+        background_timeout_ms: 120_000,
         idempotent: false,
         follow_accepted: false,
         at_once_max: None,

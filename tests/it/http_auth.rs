@@ -246,16 +246,20 @@ async fn a_rate_that_cannot_be_met_is_refused_at_once() {
         per_minute: Some(2),
         ..Limits::default()
     });
+    let request = || Request {
+        timeout_ms: 10_000,
+        ..as_client(&upstream, &client)
+    };
     for _ in 0..2 {
-        outbound.send(as_client(&upstream, &client)).await.unwrap();
+        outbound.send(request()).await.unwrap();
     }
     hand.advance(Duration::from_secs(20));
-    let error = outbound.send(as_client(&upstream, &client)).await.unwrap_err();
+    let error = outbound.send(request()).await.unwrap_err();
     assert_eq!((error.step, error.retry), (Step::Budget, RetryClass::Throttled));
     assert!((40_000..40_100).contains(&error.retry_after_ms.unwrap()), "{error:?}");
     // Within the deadline it waits.
     hand.advance(Duration::from_secs(35));
-    let waiting = outbound.send(as_client(&upstream, &client));
+    let waiting = outbound.send(request());
     let advance = async { hand.advance(Duration::from_secs(5)) };
     let (response, ()) = futures_util::future::join(waiting, advance).await;
     assert_eq!(response.unwrap().status, 200);

@@ -121,7 +121,7 @@ async fn a_refresh_outlives_the_request_that_asked_for_it() {
     upstream.on("/token", Behaviour::Gated(Box::new(Behaviour::Token)));
     let outbound = with_vault(&upstream, &Arc::new(MemoryVault::new()));
     let mut impatient = as_client(&upstream, &client);
-    impatient.timeout_ms = 100;
+    impatient.timeout_ms = 3_000;
     let (step, message) = failure(outbound.send(impatient).await);
     assert!(step == Step::Timeout && message.contains("a token"), "{message}");
     upstream.open_gate();

@@ -236,9 +236,6 @@ async fn runs_on_request() {
         (run.outcome, run.created, run.http_status),
         (Outcome::Created, 1, Some(200))
     );
-    // Again at once, however far the actor of the first run has got with leaving.
-    let again = registry.run_now(scene.tenant, inactive).await.unwrap();
-    assert_eq!((again.outcome, again.duplicates), (Outcome::NothingNew, 1));
     eventually("its actor leaves", || is_gone(&scene, inactive)).await;
 
     let active = scene.call("active", &url, json!({"frequencySeconds": 60})).await.id;
@@ -257,6 +254,22 @@ async fn runs_on_request() {
     assert_eq!(refused.code, Code::WrongState);
     upstream.open_gate();
     scene.run_of(held).await;
+    scene.stop().await;
+}
+
+#[tokio::test]
+async fn runs_on_request_follow_each_other_however_far_the_actor_has_got_with_leaving() {
+    let upstream = Upstream::start();
+    upstream.items("/items", json!([{"id": 1}]));
+    let scene = Place::new(&[&upstream]).start().await;
+    let registry = scene.engine.registry();
+    let inactive = json!({"active": false});
+    let id = scene.call("inactive", &upstream.url("/items"), inactive).await.id;
+    for number in 0..20 {
+        let run = registry.run_now(scene.tenant, id).await.unwrap();
+        let first = u32::from(number == 0);
+        assert_eq!((run.created, run.duplicates), (first, 1 - first), "{number}");
+    }
     scene.stop().await;
 }
 

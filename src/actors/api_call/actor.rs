@@ -246,20 +246,24 @@ impl ApiCallActor {
     /// First the actor knows, then everybody else: who hears of the end of a run, or is answered, may ask for the next.
     fn run_ended(&mut self, mut report: RunReport, ctx: &mut Context<Self>) {
         let asker = self.current.take().and_then(|current| current.asker);
-        let answer = RunNow {
-            run_id: report.run_id.uuid(),
-            outcome: report.outcome,
-            created: report.created,
-            duplicates: report.duplicates,
-            http_status: report.http_status,
-            error: report.error.take(),
+        let answer = if report.reload {
+            Err(no_result())
+        } else {
+            Ok(RunNow {
+                run_id: report.run_id.uuid(),
+                outcome: report.outcome,
+                created: report.created,
+                duplicates: report.duplicates,
+                http_status: report.http_status,
+                error: report.error.take(),
+            })
         };
         let announcement = std::mem::take(&mut report.announcement);
         self.take_in(report, ctx);
         drop(announcement);
         if let Some(asker) = asker {
             // The asker may have gone.
-            let _ = asker.send(Ok(answer));
+            let _ = asker.send(answer);
         }
     }
 
@@ -373,6 +377,11 @@ impl ApiCallActor {
     }
 }
 
+fn no_result() -> Error {
+    let text = "The run ended without a result; see the run history.";
+    Error::new(Code::Unavailable, text)
+}
+
 impl Actor for ApiCallActor {
     type Context = Context<Self>;
 
@@ -406,10 +415,7 @@ impl Actor for ApiCallActor {
             self.exit
         };
         if let Some(asker) = self.current.take().and_then(|current| current.asker) {
-            let _ = asker.send(Err(Error::new(
-                Code::Unavailable,
-                "The run ended without a result; see the run history.",
-            )));
+            let _ = asker.send(Err(no_result()));
         }
         self.registry.child_exited(ChildExited {
             id: self.call.id,

@@ -370,7 +370,7 @@ async fn another_entity_empties_the_inbox() {
 #[tokio::test]
 async fn whoever_lost_the_lease_writes_nothing_of_a_run() {
     let Some(url) = postgres::database() else { return };
-    let first = Fixture::open(&url).await;
+    let first = Fixture::hanging(&url).await;
     let here = first.connect("Here").await.id;
     let id = first.automate(here, timer("Suppliers")).await.id;
     let run = first.begin(id).await;

@@ -38,6 +38,12 @@ impl Fixture {
         Self::open_with(url, Clock::system()).await
     }
 
+    /// One that hangs: its clock stands still, and so its lease is not renewed.
+    pub async fn hanging(url: &str) -> Self {
+        let (clock, _) = Clock::manual("2026-01-01T00:00:00Z".parse().unwrap());
+        Self::open_with(url, clock).await
+    }
+
     pub async fn open_with(url: &str, clock: Clock) -> Self {
         let store = Store::open(&settings(url).database, clock.clone()).await.unwrap();
         store.migrate().await.unwrap();

@@ -83,9 +83,9 @@ async fn what_a_crash_cut_is_found_and_queued_again_or_taken_over() {
 #[tokio::test]
 async fn a_process_that_was_succeeded_changes_nothing() {
     let Some(url) = postgres::database() else { return };
-    let first = Fixture::open(&url).await;
+    let first = Fixture::hanging(&url).await;
     let id = first.running(first.request()).await;
-    // It hangs for so long that its lease runs out.
+    // For so long that its lease runs out.
     postgres::execute(&url, "UPDATE shard_lease SET expires_at = 0");
     let second = Fixture {
         tenant: first.tenant,
