@@ -224,18 +224,27 @@ pub fn check_script(field: &str, script: &str) -> Result<(), FieldError> {
     Ok(())
 }
 
+/// Checks the name of an additional header.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn check_header_name(field: &str, name: &str) -> Result<(), FieldError> {
+    let refused = |message: String| Err(FieldError::new(field, message));
+    if name.is_empty() || name.len() > HEADER_NAME_BYTES_MAX {
+        return refused(format!("must be from 1 to {HEADER_NAME_BYTES_MAX} characters long"));
+    }
+    if let Some(bad) = name.chars().find(|c| !is_header_name_character(*c)) {
+        return refused(format!("must not hold {bad:?}"));
+    }
+    if HEADERS_OF_THE_CLIENT.contains(&name.to_ascii_lowercase().as_str()) {
+        return refused(format!("{name} is set by the engine and cannot be given"));
+    }
+    Ok(())
+}
+
 fn check_header(index: usize, header: &Header) -> Result<(), FieldError> {
-    let name_refused = |message: String| Err(FieldError::new(format!("headers[{index}].name"), message));
     let value_refused = |message: String| Err(FieldError::new(format!("headers[{index}].value"), message));
-    if header.name.is_empty() || header.name.len() > HEADER_NAME_BYTES_MAX {
-        return name_refused(format!("must be from 1 to {HEADER_NAME_BYTES_MAX} characters long"));
-    }
-    if let Some(bad) = header.name.chars().find(|c| !is_header_name_character(*c)) {
-        return name_refused(format!("must not hold {bad:?}"));
-    }
-    if HEADERS_OF_THE_CLIENT.contains(&header.name.to_ascii_lowercase().as_str()) {
-        return name_refused(format!("{} is set by the engine and cannot be given", header.name));
-    }
+    check_header_name(&format!("headers[{index}].name"), &header.name)?;
     let Some(value) = header.value.text() else {
         return value_refused("is missing".to_owned());
     };

@@ -17,7 +17,9 @@ use super::rows::{
 use crate::{
     domain::{
         ids::TenantId,
-        integration::{ActionId, ClientIntegrationId, ConsentId, IntegrationId, ScheduleId, SystemId},
+        integration::{
+            ActionId, ClientIntegrationId, ConsentId, IntegrationId, ScheduleId, SystemId, headers::SecretValues,
+        },
     },
     http::Secret,
     store::{Error, Place, Result, Sealer, Store},
@@ -300,18 +302,18 @@ impl Store {
 ///
 /// # Errors
 /// [`Error::Sealed`].
-pub fn seal_action_headers(
+pub(super) fn seal_action_headers(
     sealer: &Sealer,
     tenant_id: TenantId,
     id: ActionId,
-    secrets: &BTreeMap<String, Secret>,
+    secrets: &SecretValues,
 ) -> Result<Option<Vec<u8>>> {
     if secrets.is_empty() {
         return Ok(None);
     }
     let clear: BTreeMap<&str, &str> = secrets
         .iter()
-        .map(|(name, secret)| (name.as_str(), secret.expose()))
+        .map(|(name, secret)| (name.as_str(), secret.as_str()))
         .collect();
     let json = serde_json::to_vec(&clear).map_err(|error| Error::Content(error.to_string()))?;
     let sealed = sealer.seal(Place::action_headers(tenant_id, id), &Zeroizing::new(json))?;

@@ -15,7 +15,7 @@ pub(in crate::store) mod state;
 
 pub use by_hand::ByHand;
 pub use claims::Turn;
-pub use definitions::{LoadedClientIntegration, seal_action_headers};
+pub use definitions::LoadedClientIntegration;
 pub use logs::{BeginRun, EndRun};
 pub use purge::IntegrationsPurged;
 pub use queue::QueuePage;
