@@ -21,6 +21,8 @@ pub enum Code {
     BadRequest,
     /// Readable, but not acceptable; see `fields`.
     Invalid,
+    /// As [`Code::Invalid`], by a rule that has a word of its own.
+    Rule(&'static str),
     /// The request did not arrive in time.
     RequestTimeout,
     /// Body not in a media type that is understood.
@@ -74,6 +76,7 @@ impl Code {
             Code::MethodNotAllowed => "method_not_allowed",
             Code::BadRequest => "bad_request",
             Code::Invalid => "invalid",
+            Code::Rule(rule) => rule,
             Code::RequestTimeout => "request_timeout",
             Code::UnsupportedMediaType => "unsupported_media_type",
             Code::TooLarge => "too_large",
@@ -170,6 +173,12 @@ impl Error {
     /// Adds the members that are wrong.
     pub fn with_fields(mut self, fields: Vec<FieldError>) -> Self {
         self.fields = fields;
+        self
+    }
+
+    /// Names the rule that forbids it.
+    pub fn with_rule(mut self, rule: &'static str) -> Self {
+        self.code = Code::Rule(rule);
         self
     }
 

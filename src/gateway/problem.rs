@@ -46,7 +46,9 @@ pub fn status_of(code: Code) -> StatusCode {
         | Code::WrongState
         | Code::IdempotencyInProgress => StatusCode::CONFLICT,
         Code::StaleVersion => StatusCode::PRECONDITION_FAILED,
-        Code::Invalid | Code::IdempotencyMismatch | Code::TestFailed => StatusCode::UNPROCESSABLE_ENTITY,
+        Code::Invalid | Code::Rule(_) | Code::IdempotencyMismatch | Code::TestFailed => {
+            StatusCode::UNPROCESSABLE_ENTITY
+        }
         Code::UserLocked | Code::RateLimited => StatusCode::TOO_MANY_REQUESTS,
         Code::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         Code::Internal => StatusCode::INTERNAL_SERVER_ERROR,

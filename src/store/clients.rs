@@ -15,7 +15,7 @@ use crate::domain::ids::{ClientId, TenantId, UserId};
 use entity::{
     call_api,
     client::{ActiveModel, Column, Entity, Model},
-    client_token,
+    client_token, integration_action,
 };
 
 /// How many users of a client are named when it cannot be deleted.
@@ -159,12 +159,26 @@ async fn refuse_if_used(transaction: &DatabaseTransaction, tenant_id: TenantId, 
         .limit(NAMED_MAX)
         .all(transaction)
         .await?;
-    if users.is_empty() {
+    if !users.is_empty() {
+        let names: Vec<String> = users.iter().map(|call| format!("\"{}\"", call.name)).collect();
+        return Err(Error::InUse(format!(
+            "The client is used by the call API {}. Give them another client, or delete them, first.",
+            names.join(", ")
+        )));
+    }
+    let actions = integration_action::Entity::find()
+        .filter(integration_action::Column::TenantId.eq(tenant_id.uuid()))
+        .filter(integration_action::Column::ClientId.eq(id.uuid()))
+        .order_by_asc(integration_action::Column::Id)
+        .limit(NAMED_MAX)
+        .all(transaction)
+        .await?;
+    if actions.is_empty() {
         return Ok(());
     }
-    let names: Vec<String> = users.iter().map(|call| format!("\"{}\"", call.name)).collect();
+    let names: Vec<String> = actions.iter().map(|row| format!("{} {:?}", row.id, row.name)).collect();
     Err(Error::InUse(format!(
-        "The client is used by the call API {}. Give them another client, or delete them, first.",
+        "The client is used by the actions of integrations {}. Give them another client, or delete them, first.",
         names.join(", ")
     )))
 }

@@ -97,6 +97,16 @@ pub enum Error {
     /// Something else still uses the row; the text names it.
     #[error("{0}")]
     InUse(String),
+    /// A member does not go with what is stored.
+    #[error("{member}: {message}")]
+    Broken {
+        /// Stable word of the rule, where it has one.
+        rule: Option<&'static str>,
+        /// Which member.
+        member: &'static str,
+        /// What is wrong with it.
+        message: String,
+    },
     /// The change would leave nobody who may administer.
     #[error("no administrator would be left")]
     LastAdministrator,
@@ -159,6 +169,13 @@ impl From<Error> for crate::error::Error {
             )
             .with_retry_after_ms(retry_after_ms),
             Error::InUse(text) => Self::new(Code::InUse, text),
+            Error::Broken { rule, member, message } => {
+                let error = Self::invalid_field(member, message);
+                match rule {
+                    Some(rule) => error.with_rule(rule),
+                    None => error,
+                }
+            }
             Error::LastAdministrator => Self::new(
                 Code::WrongState,
                 "This is the last active administrator. Make another user an administrator first.",

@@ -6,7 +6,8 @@
 use std::collections::BTreeMap;
 
 use sea_orm::{
-    ColumnTrait, Condition, DatabaseConnection, EntityTrait, QueryFilter, QuerySelect, QueryTrait, sea_query::Query,
+    ColumnTrait, Condition, ConnectionTrait, DatabaseConnection, EntityTrait, QueryFilter, QuerySelect,
+    sea_query::{Query, SimpleExpr},
 };
 use uuid::Uuid;
 use zeroize::Zeroizing;
@@ -195,56 +196,6 @@ impl Store {
             .await
     }
 
-    /// Whose client integrations there are of an integration: tenant and the id of the actor, over all tenants.
-    pub async fn client_integrations_of(&self, id: IntegrationId) -> Result<Vec<(TenantId, Uuid)>> {
-        let of = client_integration::Column::IntegrationId.eq(id.get());
-        self.actors_where(Condition::all().add(of)).await
-    }
-
-    /// As [`Store::client_integrations_of`], of all integrations that name the system, the schedule or the action, and of the client
-    /// integrations that have the schedule as their own.
-    pub async fn client_integrations_of_parts(
-        &self,
-        system: Option<SystemId>,
-        schedule: Option<ScheduleId>,
-        action: Option<ActionId>,
-    ) -> Result<Vec<(TenantId, Uuid)>> {
-        let mut named = Condition::any();
-        if let Some(id) = system {
-            named = named.add(integration::Column::SystemId.eq(id.get()));
-        }
-        if let Some(id) = schedule {
-            named = named.add(integration::Column::ScheduleId.eq(id.get()));
-        }
-        if let Some(id) = action {
-            named = named.add(integration::Column::ActionId.eq(id.get()));
-        }
-        let of = integration::Entity::find()
-            .select_only()
-            .column(integration::Column::Id)
-            .filter(named)
-            .into_query();
-        let mut wanted = Condition::any().add(client_integration::Column::IntegrationId.in_subquery(of));
-        if let Some(id) = schedule {
-            wanted = wanted.add(client_integration::Column::ScheduleId.eq(id.get()));
-        }
-        self.actors_where(wanted).await
-    }
-
-    async fn actors_where(&self, wanted: Condition) -> Result<Vec<(TenantId, Uuid)>> {
-        self.read(move |db| async move {
-            let rows: Vec<(Uuid, Uuid)> = client_integration::Entity::find()
-                .select_only()
-                .columns([client_integration::Column::TenantId, client_integration::Column::Uuid])
-                .filter(wanted)
-                .into_tuple()
-                .all(&db)
-                .await?;
-            Ok(rows.into_iter().map(|(tenant, uuid)| (tenant.into(), uuid)).collect())
-        })
-        .await
-    }
-
     /// The secret headers of an action by their names, opened; `tenant_id` is the owner's. None where it has none.
     ///
     /// # Errors
@@ -296,6 +247,49 @@ impl Store {
         let text = std::str::from_utf8(&opened).map_err(|error| Error::Content(error.to_string()))?;
         Ok(Some(Secret::from(text)))
     }
+}
+
+/// The client integrations of an integration.
+pub(super) fn of_integration(id: IntegrationId) -> Condition {
+    Condition::all().add(client_integration::Column::IntegrationId.eq(id.get()))
+}
+
+/// The client integrations of all integrations with a system.
+pub(super) fn of_system(id: SystemId) -> Condition {
+    of_those(integration::Column::SystemId.eq(id.get()))
+}
+
+/// The client integrations of all integrations with an action.
+pub(super) fn of_action(id: ActionId) -> Condition {
+    of_those(integration::Column::ActionId.eq(id.get()))
+}
+
+/// The client integrations of all integrations with a schedule, and those that have it as their own.
+pub(super) fn of_schedule(id: ScheduleId) -> Condition {
+    Condition::any()
+        .add(of_those(integration::Column::ScheduleId.eq(id.get())))
+        .add(client_integration::Column::ScheduleId.eq(id.get()))
+}
+
+fn of_those(named: SimpleExpr) -> Condition {
+    let mut integrations = Query::select();
+    integrations
+        .column(integration::Column::Id)
+        .from(integration::Entity)
+        .and_where(named);
+    Condition::all().add(client_integration::Column::IntegrationId.in_subquery(integrations))
+}
+
+/// Tenants and actors of client integrations, over all tenants.
+pub(super) async fn actors_where<C: ConnectionTrait>(db: &C, wanted: Condition) -> Result<Vec<(TenantId, Uuid)>> {
+    let rows: Vec<(Uuid, Uuid)> = client_integration::Entity::find()
+        .select_only()
+        .columns([client_integration::Column::TenantId, client_integration::Column::Uuid])
+        .filter(wanted)
+        .into_tuple()
+        .all(db)
+        .await?;
+    Ok(rows.into_iter().map(|(tenant, uuid)| (tenant.into(), uuid)).collect())
 }
 
 /// Seals the secret headers of an action; none where there are none.

@@ -2,7 +2,9 @@
 
 mod acted;
 mod by_hand;
+pub mod changes;
 pub(in crate::store) mod claims;
+mod clients;
 pub mod consents;
 mod definitions;
 mod live;
@@ -10,6 +12,7 @@ mod logs;
 mod numbers;
 pub(in crate::store) mod purge;
 mod queue;
+mod references;
 mod rows;
 pub(in crate::store) mod state;
 
