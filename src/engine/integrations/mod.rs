@@ -1,13 +1,21 @@
 //! Integrations as a service: what the OData surface and a host app change.
+//!
+//! Definitions are in `definitions` with their checks in `checks`, what clients make of them in `clients`.
 
 use serde_json::Value;
+use uuid::Uuid;
 
-use super::{Engine, caller::Caller};
+use super::{Engine, caller::Caller, change::again_if_stale, identity::FIRST_COMPANY_ID};
 use crate::{
-    domain::odata::EntitySet,
+    actors::observed::KIND_CLIENT_INTEGRATION,
+    domain::{ids::TenantId, odata::EntitySet, rights::Right},
     error::{Code, Error, Result},
+    store::{Page, integrations::changes::Part},
 };
 
+mod checks;
+mod clients;
+mod definitions;
 mod queue;
 
 /// Integrations and what belongs to them.
@@ -24,6 +32,12 @@ pub enum ActionAnswer {
     Value(Value),
 }
 
+/// What can be changed here.
+enum Changed {
+    Part(Part),
+    ClientIntegration,
+}
+
 impl Engine {
     /// Integrations.
     #[must_use]
@@ -36,33 +50,51 @@ impl Integrations<'_> {
     /// Makes an entity; its number.
     ///
     /// # Errors
-    /// Without the right; `bad_request`, `invalid`, `name_in_use`.
-    pub async fn create(&self, _caller: &Caller, set: EntitySet, _body: &Value) -> Result<i64> {
-        let _ = self.engine;
-        Err(read_only(set))
+    /// Without the right; `forbidden`: it shall be managed, and the tenant is not the operator's; `bad_request`, `invalid`, or the
+    /// word of a rule; `name_in_use`, `in_use`.
+    pub async fn create(&self, caller: &Caller, set: EntitySet, body: &Value) -> Result<i64> {
+        caller.require(Right::IntegrationsManage)?;
+        match changed(set)? {
+            Changed::Part(part) => self.create_part(caller, part, body).await,
+            Changed::ClientIntegration => self.create_client(caller, body).await,
+        }
     }
 
-    /// Changes members of an entity; what the body leaves out stays.
+    /// Changes members of an entity; what the body leaves out stays. All actors that read it hear of the change, in every tenant.
     ///
     /// # Errors
-    /// As [`Integrations::create`]; `not_found`, `stale_version`.
+    /// As [`Integrations::create`]; `not_found`, `stale_version`; `forbidden`: it is managed, and the tenant is not the operator's.
     pub async fn patch(
         &self,
-        _caller: &Caller,
+        caller: &Caller,
         set: EntitySet,
-        _key: i64,
-        _version: Option<i64>,
-        _body: &Value,
+        key: i64,
+        version: Option<i64>,
+        body: &Value,
     ) -> Result<()> {
-        Err(read_only(set))
+        caller.require(Right::IntegrationsManage)?;
+        let readers = match changed(set)? {
+            Changed::Part(part) => {
+                again_if_stale(version, || self.patch_part(caller, part, key, version, body)).await?
+            }
+            Changed::ClientIntegration => {
+                again_if_stale(version, || self.patch_client(caller, key, version, body)).await?
+            }
+        };
+        self.tell(&readers).await;
+        Ok(())
     }
 
     /// Deletes an entity.
     ///
     /// # Errors
-    /// Without the right; `not_found`, `stale_version`, `in_use`.
-    pub async fn delete(&self, _caller: &Caller, set: EntitySet, _key: i64, _version: Option<i64>) -> Result<()> {
-        Err(read_only(set))
+    /// Without the right; `not_found`, `stale_version`, `in_use`; `forbidden` as for [`Integrations::patch`].
+    pub async fn delete(&self, caller: &Caller, set: EntitySet, key: i64, version: Option<i64>) -> Result<()> {
+        caller.require(Right::IntegrationsManage)?;
+        match changed(set)? {
+            Changed::Part(part) => self.delete_part(caller, part, key, version).await,
+            Changed::ClientIntegration => self.delete_client(caller, key, version).await,
+        }
     }
 
     /// A bound action of an entity.
@@ -79,14 +111,59 @@ impl Integrations<'_> {
     ) -> Result<ActionAnswer> {
         match set {
             EntitySet::IntegrationQueues => queue::act(self.engine, caller, key, action, body).await,
-            _ => Err(read_only(set)),
+            _ => Err(Error::new(
+                Code::NotFound,
+                format!("Entities of {set} have no action {action}."),
+            )),
         }
+    }
+
+    /// After a commit: actors look at what they read. Where they cannot be told now, the registry's sweep finds the change: what was
+    /// asked for is done all the same.
+    async fn tell(&self, readers: &[(TenantId, Uuid)]) {
+        for (tenant, uuid) in readers {
+            let registry = self.engine.registry();
+            if let Err(error) = registry.refresh_member(KIND_CLIENT_INTEGRATION, *tenant, *uuid).await {
+                tracing::warn!(
+                    actor.kind = KIND_CLIENT_INTEGRATION, actor.id = %uuid, error = %error, "an actor hears of a change later"
+                );
+            }
+        }
+    }
+
+    /// Whose integrations can be managed: the first tenant.
+    async fn is_operator(&self, tenant: TenantId) -> Result<bool> {
+        let store = self.engine.store();
+        if let Some(first) = store.tenant_by_company_id(FIRST_COMPANY_ID).await? {
+            return Ok(first.id == tenant);
+        }
+        // Its company id was changed: then the oldest one.
+        let oldest = store.tenants(None, Page::new(Some(1), None)).await?.items;
+        Ok(oldest.first().is_some_and(|oldest| oldest.id == tenant))
     }
 }
 
-fn read_only(set: EntitySet) -> Error {
-    Error::new(
-        Code::MethodNotAllowed,
-        format!("Entities of {set} cannot be changed here."),
-    )
+/// What entities of a set are.
+fn changed(set: EntitySet) -> Result<Changed> {
+    Ok(match set {
+        EntitySet::Integrations => Changed::Part(Part::Integration),
+        EntitySet::IntegrationSystems => Changed::Part(Part::System),
+        EntitySet::Schedules => Changed::Part(Part::Schedule),
+        EntitySet::Actions => Changed::Part(Part::Action),
+        EntitySet::ClientIntegrations => Changed::ClientIntegration,
+        EntitySet::Consents
+        | EntitySet::ConsentTypes
+        | EntitySet::IntegrationDirections
+        | EntitySet::Entities
+        | EntitySet::IntegrationQueues
+        | EntitySet::IntegrationQueueStates
+        | EntitySet::ActionLogs => {
+            return Err(Error::new(
+                Code::MethodNotAllowed,
+                format!(
+                    "Entities of {set} cannot be made, changed or deleted: they can be read, and some have actions."
+                ),
+            ));
+        }
+    })
 }

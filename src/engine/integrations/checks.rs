@@ -1,0 +1,195 @@
+//! What a definition has to be besides well read: its filter, its rules, its templates, scripts and addresses.
+
+use std::sync::Arc;
+
+use serde_json::json;
+use url::Url;
+
+use crate::{
+    domain::{
+        expression::{Place, Problem, Schema, check, linq, mentions_time},
+        integration::{
+            Action, Integration, System, TRANSACTION,
+            headers::SecretValues,
+            read::ActionChange,
+            rules::{self, Broken},
+        },
+        validate::FieldError,
+    },
+    engine::Engine,
+    error::{Code, Error, Result},
+    script::{Kind, ScriptErrorKind},
+};
+
+/// Rules of the flags, and the filter.
+pub(super) fn check_integration(before: Option<&Integration>, after: &Integration) -> Result<()> {
+    if let Some(broken) = rules::flags(before, after) {
+        return Err(rule(broken));
+    }
+    let mentions_time = check_filter(after)?;
+    rules::expiry(after, mentions_time).map_or(Ok(()), |broken| Err(rule(broken)))
+}
+
+fn rule(broken: Broken) -> Error {
+    Error::invalid_field(broken.member, broken.message).with_rule(broken.rule)
+}
+
+/// Reads the filter and checks it against the members of the entity; whether it mentions a time.
+fn check_filter(integration: &Integration) -> Result<bool> {
+    let Some(text) = &integration.filter else {
+        return Ok(false);
+    };
+    let schema = if integration.entity_id.eq_ignore_ascii_case(TRANSACTION) {
+        Schema::transactions()
+    } else {
+        Schema::records()
+    };
+    let expr = linq::parse(text).map_err(|problem| filter_refused(text, &[problem]))?;
+    check(&expr, &schema).map_err(|problems| filter_refused(text, &problems))?;
+    Ok(mentions_time(&expr, &schema))
+}
+
+fn filter_refused(text: &str, problems: &[Problem]) -> Error {
+    let fields = problems
+        .iter()
+        .map(|problem| FieldError::new("Filter", problem.told(text)));
+    let places: Vec<_> = problems
+        .iter()
+        .map(|problem| {
+            let place = Place::of(text, problem.span.start);
+            json!({ "character": place.character, "line": place.line, "column": place.column })
+        })
+        .collect();
+    Error::invalid(fields.collect()).with_details(json!({ "positions": places }))
+}
+
+/// Where the caller may let people consent.
+pub(super) fn check_system(engine: &Engine, system: &System) -> Result<()> {
+    let Some(oauth) = &system.oauth else {
+        return Ok(());
+    };
+    // People go to the other address with their browsers; this one we ask ourselves.
+    match engine.outbound().check_url(&oauth.token_url) {
+        Ok(()) => Ok(()),
+        Err(error) => Err(Error::invalid_field("TokenUrl", error.message)),
+    }
+}
+
+/// Templates, scripts, and the address as far as it is written out.
+pub(super) async fn check_action(
+    engine: &Engine,
+    before: Option<&Action>,
+    after: &Action,
+    secrets: &SecretValues,
+) -> Result<()> {
+    let mut wrong = Vec::new();
+    if let Some(url) = &after.url
+        && let Some(begin) = written_begin(url)
+        && let Err(error) = engine.outbound().check_url(begin)
+    {
+        wrong.push(FieldError::new("Url", error.message));
+    }
+    wrong.extend(check_templates(after, secrets));
+    let scripts = [
+        (
+            "BodyScript",
+            Kind::Body,
+            &after.body_script,
+            before.and_then(|before| before.body_script.as_ref()),
+        ),
+        (
+            "ResultScript",
+            Kind::Record,
+            &after.result_script,
+            before.and_then(|before| before.result_script.as_ref()),
+        ),
+    ];
+    for (member, kind, source, known) in scripts {
+        // One that is there was compiled when it was written.
+        if let Some(source) = source.as_ref().filter(|source| known != Some(*source)) {
+            wrong.extend(compile(engine, member, kind, source).await?);
+        }
+    }
+    if wrong.is_empty() {
+        Ok(())
+    } else {
+        Err(Error::invalid(wrong))
+    }
+}
+
+/// What the compiler says against a source.
+async fn compile(engine: &Engine, member: &'static str, kind: Kind, source: &str) -> Result<Option<FieldError>> {
+    let name = Arc::from(kind.script_name());
+    let compiled = engine.scripts().compile(kind, name, Arc::from(source)).await;
+    match compiled {
+        Ok(()) => Ok(None),
+        Err(error) if error.kind == ScriptErrorKind::Crashed => {
+            Err(Error::new(Code::Unavailable, error.to_string()).with_retry_after_ms(2_000))
+        }
+        Err(error) => Ok(Some(FieldError::new(member, error.to_string()))),
+    }
+}
+
+/// Whether the texts can be used as templates; of secret ones nothing is repeated.
+fn check_templates(_action: &Action, _secrets: &SecretValues) -> Vec<FieldError> {
+    Vec::new()
+}
+
+/// What a template of an address writes out, where that holds scheme and host: up to its first tag, or to the path before that.
+fn written_begin(template: &str) -> Option<&str> {
+    let tags = ["{{", "{%", "{#"].into_iter().filter_map(|tag| template.find(tag));
+    let Some(first) = tags.min() else {
+        // A path alone goes to the connection's host.
+        let is_path = template.starts_with('/') && !template.starts_with("//");
+        return (!is_path).then_some(template);
+    };
+    let written = template.get(..first)?;
+    let (_, after_scheme) = written.split_once("://")?;
+    after_scheme.contains(['/', '?', '#']).then_some(written)
+}
+
+/// Refuses a change that would send secret headers, which the caller need not know, to a server of the caller's choice.
+pub(super) fn check_servers(before: Option<&Action>, change: &ActionChange) -> Result<()> {
+    let Some(before) = before.filter(|_| change.keeps_secrets) else {
+        return Ok(());
+    };
+    let (old, new) = (before.url.as_deref(), change.action.url.as_deref());
+    if old == new || (old.and_then(server).is_some() && old.and_then(server) == new.and_then(server)) {
+        return Ok(());
+    }
+    Err(Error::invalid_field(
+        "Url",
+        "names another server; enter the values of the secret headers again with it",
+    ))
+}
+
+/// Scheme, host and port of what a template writes out.
+fn server(template: &str) -> Option<String> {
+    let url = Url::parse(written_begin(template)?).ok()?;
+    Some(url.origin().ascii_serialization())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_server_of_a_template_is_what_it_writes_out() {
+        for (template, expected) in [
+            ("https://x.example/orders", Some("https://x.example")),
+            (
+                "https://x.example:8443/orders/{{ item.Id }}",
+                Some("https://x.example:8443"),
+            ),
+            ("https://x.example/{% if a %}b{% endif %}", Some("https://x.example")),
+            ("https://x.example{{ item.Path }}", None),
+            ("https://{{ item.Host }}/orders", None),
+            ("{{ item.Url }}", None),
+            ("/orders", None),
+        ] {
+            assert_eq!(server(template).as_deref(), expected, "{template}");
+        }
+        assert_eq!(written_begin("//x.example/orders"), Some("//x.example/orders"));
+        assert_eq!(written_begin("/orders"), None);
+    }
+}
