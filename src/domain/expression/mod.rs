@@ -70,13 +70,16 @@ use jiff::Timestamp;
 pub use check::{check, kind_of, mentions_time};
 pub use datum::Datum;
 pub use eval::{Row, TooMuchWork, matches, value};
+pub use item::Item;
 pub use problem::{Place, Problem};
 pub use schema::{Schema, Type};
 
 mod check;
 mod datum;
 mod eval;
+pub mod explain;
 mod functions;
+mod item;
 pub mod limits;
 pub mod linq;
 pub mod odata;

@@ -16,6 +16,7 @@ use crate::{
 mod checks;
 mod clients;
 mod definitions;
+mod explain;
 mod queue;
 
 /// Integrations and what belongs to them.

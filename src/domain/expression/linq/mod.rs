@@ -25,11 +25,13 @@
 
 use winnow::Parser;
 
-use super::{Expr, Problem, limits};
+use super::{Expr, Problem, Schema, check, limits};
 
 mod calls;
 mod lex;
 mod parse;
+#[cfg(test)]
+mod round_trip;
 #[cfg(test)]
 mod tests;
 mod words;
@@ -50,5 +52,15 @@ pub fn parse(text: &str) -> Result<Expr, Problem> {
         )
     })?;
     limits::check_tree(&expr)?;
+    Ok(expr)
+}
+
+/// Reads a filter on rows of this form, and checks its kinds.
+///
+/// # Errors
+/// What is wrong with it, in the order of the text.
+pub fn compile(text: &str, schema: &Schema) -> Result<Expr, Vec<Problem>> {
+    let expr = parse(text).map_err(|problem| vec![problem])?;
+    check(&expr, schema)?;
     Ok(expr)
 }
