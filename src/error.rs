@@ -27,6 +27,8 @@ pub enum Code {
     RequestTimeout,
     /// Body not in a media type that is understood.
     UnsupportedMediaType,
+    /// No media type that the caller takes can be answered.
+    NotAcceptable,
     /// Body above the cap.
     TooLarge,
     /// The name is taken.
@@ -79,6 +81,7 @@ impl Code {
             Code::Rule(rule) => rule,
             Code::RequestTimeout => "request_timeout",
             Code::UnsupportedMediaType => "unsupported_media_type",
+            Code::NotAcceptable => "not_acceptable",
             Code::TooLarge => "too_large",
             Code::NameInUse => "name_in_use",
             Code::IdentifierInUse => "identifier_in_use",

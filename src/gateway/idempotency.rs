@@ -6,7 +6,7 @@ use actix_web::{
     dev::{Payload, ServiceRequest, ServiceResponse},
     http::{
         Method, StatusCode,
-        header::{self, HeaderMap, HeaderName, HeaderValue},
+        header::{HeaderMap, HeaderName, HeaderValue},
     },
     middleware::Next,
     web::{self, Bytes},
@@ -38,7 +38,14 @@ const KEY_BYTES_MAX: usize = 255;
 /// Largest answer that is kept, bytes.
 const ANSWER_BYTES_MAX: usize = 32 << 20;
 /// Headers that are kept with the answer.
-const KEPT_HEADERS: [HeaderName; 3] = [header::CONTENT_TYPE, header::LOCATION, header::ETAG];
+const KEPT_HEADERS: [&str; 6] = [
+    "content-type",
+    "location",
+    "etag",
+    problem::ODATA_VERSION,
+    "odata-entityid",
+    "preference-applied",
+];
 
 type Handled = Result<ServiceResponse<BoxBody>, WebError>;
 
@@ -95,7 +102,7 @@ async fn begin(request: &mut ServiceRequest) -> Result<Start> {
             place: Place {
                 instance: Some(request.path().to_owned()),
                 request_id: RequestId::of(request.request()),
-                listed: request.app_data::<Root>().is_some_and(|root| root.listed),
+                form: request.app_data::<Root>().map(|root| root.form).unwrap_or_default(),
             },
             engine,
             key,
@@ -124,7 +131,7 @@ impl Keeper {
         };
         let kept = KEPT_HEADERS
             .iter()
-            .filter_map(|name| Some((name.as_str(), head.headers().get(name)?.to_str().ok()?)));
+            .filter_map(|name| Some((*name, head.headers().get(*name)?.to_str().ok()?)));
         let headers: serde_json::Map<String, serde_json::Value> =
             kept.map(|(name, value)| (name.to_owned(), value.into())).collect();
         let sealer = self.engine.sealer();

@@ -174,7 +174,7 @@ pub(super) fn read_body(request: &HttpRequest, mut payload: Payload) -> impl Fut
     }
 }
 
-fn check_media_type(request: &HttpRequest) -> Result<()> {
+pub(super) fn check_media_type(request: &HttpRequest) -> Result<()> {
     let given = request.headers().get(header::CONTENT_TYPE);
     let essence = given
         .and_then(|value| value.to_str().ok())

@@ -25,10 +25,10 @@ use futures_util::{
 };
 
 use super::{
-    RESOURCES, connections, nothing_here, outer,
+    RESOURCES, connections, nothing_here, odata, outer,
     problem::{self, Place},
     request_id::RequestId,
-    roots::{INTEGRATION, Root, V1},
+    roots::{INTEGRATION, ODATA, Root, V1},
     whole,
 };
 use crate::{
@@ -44,6 +44,7 @@ pub(crate) async fn own_resources(engine: Engine) -> Rc<dyn OwnResources> {
     for root in INTEGRATION {
         app = app.service(scope(&engine, root, connections::RESOURCES));
     }
+    app = app.service(scope(&engine, ODATA, odata::RESOURCES));
     // Made for tests, and exactly this: an app's service without a server.
     let service = test::init_service(app).await;
     Rc::new(Local(Rc::new(service)))
@@ -96,7 +97,7 @@ fn refusal(target: &str, request_id: String, error: &Error) -> Answer {
     let place = Place {
         instance: path.map(str::to_owned),
         request_id: Some(request_id),
-        listed: path.is_some_and(|path| Root::of(path).listed),
+        form: path.map(|path| Root::of(path).form).unwrap_or_default(),
     };
     answer(problem::render(error, &place))
 }

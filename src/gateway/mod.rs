@@ -89,6 +89,7 @@ pub fn configure(config: &mut ServiceConfig, engine: &Engine) {
         config.service(upstreams::routes(engine, upstream));
     }
     config.service(resources(engine, roots::V1, RESOURCES));
+    config.service(resources(engine, roots::ODATA, odata::RESOURCES));
     for root in roots::INTEGRATION {
         config.service(resources(engine, root, connections::RESOURCES));
     }

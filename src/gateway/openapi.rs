@@ -21,7 +21,7 @@ use super::problem;
             POSTs `Idempotency-Key`. `ipp-company-id` chooses the tenant. `erp-api-background` has a request executed in the \
             background. What is under `/integration` is also under `/integration-connections`, and both are also below \
             `/api/v2` and `/api/v3`; a slash at the end makes no difference, and what is enabled and disabled with POST is so \
-            with PUT, too."
+            with PUT, too. Integrations are a service of OData 4 under `/OData`, which `/OData/$metadata` describes."
     ),
     paths(
         super::sign_in::get_token,

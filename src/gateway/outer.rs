@@ -70,7 +70,7 @@ pub(super) async fn outer<B: MessageBody + 'static>(
     let place = Place {
         instance: Some(request.path().to_owned()),
         request_id: Some(RequestId::assign(&request, engine.clock())),
-        listed: request.app_data::<Root>().is_some_and(|root| root.listed),
+        form: request.app_data::<Root>().map(|root| root.form).unwrap_or_default(),
     };
     // A panic is caught here: the next request on this connection must not find it closed.
     let outcome = AssertUnwindSafe(next.call(request)).catch_unwind().await;
@@ -129,10 +129,8 @@ fn finish(response: ServiceResponse, place: &Place) -> ServiceResponse {
         return passed_on(response, place);
     }
     let status = response.status();
-    let is_problem = response
-        .headers()
-        .get(header::CONTENT_TYPE)
-        .is_some_and(|value| value.as_bytes().starts_with(problem::MEDIA_TYPE.as_bytes()));
+    let media_type = response.headers().get(header::CONTENT_TYPE);
+    let is_problem = media_type.is_some_and(|value| place.form.is_written_as(value.as_bytes()));
     let error = match response.response().error() {
         Some(error) => Some(engine_error(error)),
         None if (status.is_client_error() || status.is_server_error()) && !is_problem => {

@@ -1,4 +1,4 @@
-//! Errors as RFC 9457 problem documents: one table from code to status, one shape for everything that goes wrong.
+//! Errors as RFC 9457 problem documents, or as OData has them: one table from code to status, one shape for everything that goes wrong.
 
 use actix_web::{
     HttpResponse, HttpResponseBuilder, ResponseError,
@@ -19,8 +19,44 @@ pub struct Place {
     pub instance: Option<String>,
     /// Request id.
     pub request_id: Option<String>,
-    /// Whether `errors` always has an element, and each says everything in its message: for clients that read nothing else.
-    pub listed: bool,
+    /// How it is written.
+    pub form: Form,
+}
+
+/// How errors are written for the clients of a root.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Form {
+    /// A problem document.
+    #[default]
+    Problem,
+    /// The same; `errors` always has an element, and each says everything in its message: for clients that read nothing else.
+    Listed,
+    /// As OData has errors.
+    OData,
+}
+
+/// Header with the version of OData.
+pub const ODATA_VERSION: &str = "odata-version";
+
+impl Form {
+    /// The media type of errors.
+    #[must_use]
+    pub const fn media_type(self) -> &'static str {
+        match self {
+            Self::Problem | Self::Listed => MEDIA_TYPE,
+            Self::OData => "application/json;odata.metadata=minimal;odata.streaming=true;charset=utf-8",
+        }
+    }
+
+    /// Whether an error with this media type is written already.
+    #[must_use]
+    pub fn is_written_as(self, media_type: &[u8]) -> bool {
+        let own = match self {
+            Self::Problem | Self::Listed => MEDIA_TYPE,
+            Self::OData => "application/json",
+        };
+        media_type.starts_with(own.as_bytes())
+    }
 }
 
 /// The HTTP status of a code.
@@ -37,6 +73,7 @@ pub fn status_of(code: Code) -> StatusCode {
         Code::GatewayTimeout => StatusCode::GATEWAY_TIMEOUT,
         Code::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
         Code::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        Code::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
         Code::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         Code::NameInUse
         | Code::IdentifierInUse
@@ -60,14 +97,51 @@ pub fn status_of(code: Code) -> StatusCode {
 pub fn render(error: &Error, place: &Place) -> HttpResponse<BoxBody> {
     let status = status_of(error.code);
     let mut response = HttpResponseBuilder::new(status);
-    response.insert_header((header::CONTENT_TYPE, MEDIA_TYPE));
+    response.insert_header((header::CONTENT_TYPE, place.form.media_type()));
+    if place.form == Form::OData {
+        response.insert_header((ODATA_VERSION, "4.0"));
+    }
     if let Some(retry_after_ms) = error.retry_after_ms {
         response.insert_header((header::RETRY_AFTER, retry_after_ms.div_ceil(1_000).max(1)));
     }
     if status == StatusCode::UNAUTHORIZED {
         response.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
     }
-    response.body(document(error, place).to_string())
+    let document = match place.form {
+        Form::Problem | Form::Listed => document(error, place),
+        Form::OData => odata_document(error, place),
+    };
+    response.body(document.to_string())
+}
+
+/// An error as OData has it: members that are wrong are `details`, each with the member as `target`.
+fn odata_document(error: &Error, place: &Place) -> Value {
+    let code = error.code.as_str();
+    let mut members = Map::new();
+    members.insert("code".to_owned(), json!(code));
+    members.insert("message".to_owned(), json!(error.message));
+    if let [one] = error.fields.as_slice() {
+        members.insert("target".to_owned(), json!(one.field));
+    }
+    if !error.fields.is_empty() {
+        let each = error.fields.iter();
+        let each = each.map(|one| json!({ "code": code, "message": one.message, "target": one.field }));
+        members.insert("details".to_owned(), each.collect());
+    }
+    let mut inner = match error.details.as_deref() {
+        Some(Value::Object(details)) => details.clone(),
+        _ => Map::new(),
+    };
+    if let Some(request_id) = &place.request_id {
+        inner.insert("requestId".to_owned(), json!(request_id));
+    }
+    if let Some(step) = error.step {
+        inner.insert("step".to_owned(), json!(step));
+    }
+    if !inner.is_empty() {
+        members.insert("innererror".to_owned(), Value::Object(inner));
+    }
+    json!({ "error": members })
 }
 
 /// The document for an error.
@@ -97,7 +171,7 @@ pub fn document(error: &Error, place: &Place) -> Value {
 }
 
 fn errors(error: &Error, place: &Place) -> Value {
-    if !place.listed {
+    if place.form != Form::Listed {
         return json!(error.fields);
     }
     if error.fields.is_empty() {
@@ -191,7 +265,7 @@ mod tests {
         let place = Place {
             instance: Some("/api/v1/me".to_owned()),
             request_id: Some("r-1".to_owned()),
-            listed: false,
+            form: Form::Problem,
         };
         assert_eq!(
             document(&error, &place),
@@ -206,7 +280,7 @@ mod tests {
     #[test]
     fn where_only_messages_are_read_there_is_one_and_it_says_all() {
         let listed = Place {
-            listed: true,
+            form: Form::Listed,
             ..Place::default()
         };
         let errors = |error: &Error| document(error, &listed)["errors"].clone();

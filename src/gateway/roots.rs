@@ -1,18 +1,26 @@
-//! Under which paths our own resources are mounted: `/api/v1`, and the integration API, whose clients know it under several.
+//! Under which paths our own resources are mounted: `/api/v1`, `/OData`, and the integration API, whose clients know it under several.
+
+use super::problem::Form;
 
 /// One such path. In the data of its scope, so that every layer knows where a request came in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Root {
     /// From the place on where the gateway is mounted.
     pub(super) path: &'static str,
-    /// Clients of this one read nothing of a problem but the messages in `errors`: there is always one, and each says all.
-    pub(super) listed: bool,
+    /// How errors are written for its clients.
+    pub(super) form: Form,
 }
 
 /// Most resources.
 pub(super) const V1: Root = Root {
     path: "/api/v1",
-    listed: false,
+    form: Form::Problem,
+};
+
+/// Integrations and what belongs to them.
+pub(super) const ODATA: Root = Root {
+    path: "/OData",
+    form: Form::OData,
 };
 
 /// Connections and what belongs to them; all six are the same.
@@ -26,7 +34,10 @@ pub(super) const INTEGRATION: [Root; 6] = [
 ];
 
 const fn integration(path: &'static str) -> Root {
-    Root { path, listed: true }
+    Root {
+        path,
+        form: Form::Listed,
+    }
 }
 
 impl Root {
@@ -36,7 +47,7 @@ impl Root {
             path.strip_prefix(root.path)
                 .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         };
-        INTEGRATION.into_iter().find(below).unwrap_or(V1)
+        INTEGRATION.into_iter().chain([ODATA]).find(below).unwrap_or(V1)
     }
 }
 
@@ -52,6 +63,9 @@ mod tests {
             ("/integration/", "/integration"),
             ("/integration-connections/1/enable", "/integration-connections"),
             ("/api/v3/integration/1", "/api/v3/integration"),
+            ("/OData", "/OData"),
+            ("/OData/Integrations(5)", "/OData"),
+            ("/ODatax", "/api/v1"),
             ("/api/v1/me", "/api/v1"),
             ("/api/v2/integrations", "/api/v1"),
         ] {
@@ -62,7 +76,7 @@ mod tests {
     #[test]
     fn no_upstream_hides_one() {
         let mut settings = Settings::base().unwrap();
-        for root in INTEGRATION.iter().chain([&V1]) {
+        for root in INTEGRATION.iter().chain([&V1, &ODATA]) {
             for prefix in [root.path.to_owned(), format!("{}/x", root.path)] {
                 settings.upstreams = vec![Upstream::new(&prefix, "https://shop.example")];
                 let refused = settings.validate().unwrap_err().to_string();

@@ -6,7 +6,8 @@ use url::Url;
 use super::Error;
 
 /// Paths of the gateway's own; no upstream may hide one of them or lie below it.
-const OWN: [&str; 13] = [
+const OWN: [&str; 14] = [
+    "/OData",
     "/api/v1",
     "/api/v2/integration",
     "/api/v2/integration-connections",
@@ -211,6 +212,8 @@ mod tests {
             ("/health", false),
             ("/docs/x", false),
             ("/console", false),
+            ("/OData/x", false),
+            ("/odata", true),
         ] {
             let found = check(&[upstream(prefix, "https://shop.example")]);
             assert_eq!(found.is_ok(), right, "{prefix}: {found:?}");

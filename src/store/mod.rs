@@ -107,6 +107,9 @@ pub enum Error {
         /// What is wrong with it.
         message: String,
     },
+    /// More was asked for than is answered at once; the text says what to do.
+    #[error("{0}")]
+    TooMany(String),
     /// The change would leave nobody who may administer.
     #[error("no administrator would be left")]
     LastAdministrator,
@@ -176,6 +179,7 @@ impl From<Error> for crate::error::Error {
                     None => error,
                 }
             }
+            Error::TooMany(text) => Self::new(Code::BadRequest, text),
             Error::LastAdministrator => Self::new(
                 Code::WrongState,
                 "This is the last active administrator. Make another user an administrator first.",

@@ -98,7 +98,7 @@ pub struct EntityType {
     pub set: EntitySet,
     /// Its name, without the namespace.
     pub name: &'static str,
-    /// For people, with an article: `an integration`.
+    /// For people.
     pub called: &'static str,
     /// Its properties; the first one is the key.
     pub properties: &'static [Property],

@@ -12,7 +12,10 @@ use utoipa::{
 use super::intercept::direct;
 use crate::{
     domain::background::header,
-    gateway::{dto::background::AcceptedAnswer, roots::Root},
+    gateway::{
+        dto::background::AcceptedAnswer,
+        roots::{Root, V1},
+    },
 };
 
 /// Name of the parameter and of the answer among the components.
@@ -52,7 +55,7 @@ pub(in crate::gateway) fn describe(api: &mut OpenApi) {
             ("DELETE", &mut item.delete),
         ];
         let below = path.strip_prefix(OWN);
-        let of_integrations = Root::of(path).listed;
+        let of_integrations = Root::of(path) != V1;
         let taken = |method: &str| of_integrations || below.is_some_and(|path| direct(method, path).is_none());
         let operations = operations.into_iter().filter(|(method, _)| taken(method));
         for operation in operations.filter_map(|(_, operation)| operation.as_mut()) {

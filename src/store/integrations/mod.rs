@@ -10,6 +10,7 @@ mod definitions;
 mod live;
 mod logs;
 mod numbers;
+pub mod odata;
 pub(in crate::store) mod purge;
 mod queue;
 mod references;

@@ -9,7 +9,7 @@ use crate::domain::odata::model::{BoundAction, Edm};
 pub(super) const INTEGRATION: EntityType = EntityType {
     set: EntitySet::Integrations,
     name: "Integration",
-    called: "an integration",
+    called: "integration",
     properties: &[
         number("IntegrationId", Edm::Int32, "Number."),
         long(required("IntegrationName", Edm::String, "Unique name."), 128),
@@ -101,7 +101,7 @@ pub(super) const INTEGRATION: EntityType = EntityType {
 pub(super) const SYSTEM: EntityType = EntityType {
     set: EntitySet::IntegrationSystems,
     name: "IntegrationSystem",
-    called: "a system",
+    called: "system",
     properties: &[
         number("IntegrationSystemId", Edm::Int32, "Number."),
         long(required("IntegrationSystemName", Edm::String, "Unique name."), 128),
@@ -154,7 +154,7 @@ pub(super) const SYSTEM: EntityType = EntityType {
 pub(super) const SCHEDULE: EntityType = EntityType {
     set: EntitySet::Schedules,
     name: "Schedule",
-    called: "a schedule",
+    called: "schedule",
     properties: &[
         number("ScheduleId", Edm::Int32, "Number."),
         long(required("ScheduleName", Edm::String, "Unique name."), 128),
@@ -186,7 +186,7 @@ pub(super) const SCHEDULE: EntityType = EntityType {
 pub(super) const ACTION: EntityType = EntityType {
     set: EntitySet::Actions,
     name: "Action",
-    called: "an action",
+    called: "action",
     properties: &[
         number("ActionId", Edm::Int32, "Number."),
         long(required("ActionName", Edm::String, "Unique name."), 128),

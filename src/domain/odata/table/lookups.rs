@@ -14,7 +14,7 @@ const fn description() -> Property {
 pub(super) const CONSENT_TYPE: EntityType = EntityType {
     set: EntitySet::ConsentTypes,
     name: "ConsentType",
-    called: "a consent type",
+    called: "consent type",
     properties: &[word("ConsentTypeId", 64), description()],
     navigations: &[many("Integrations", EntitySet::Integrations, "ConsentTypeId")],
     actions: &[],
@@ -24,7 +24,7 @@ pub(super) const CONSENT_TYPE: EntityType = EntityType {
 pub(super) const DIRECTION: EntityType = EntityType {
     set: EntitySet::IntegrationDirections,
     name: "IntegrationDirection",
-    called: "a direction",
+    called: "direction",
     properties: &[word("IntegrationDirectionId", 450), description()],
     navigations: &[many("Integrations", EntitySet::Integrations, "IntegrationDirectionId")],
     actions: &[],
@@ -34,7 +34,7 @@ pub(super) const DIRECTION: EntityType = EntityType {
 pub(super) const QUEUE_STATE: EntityType = EntityType {
     set: EntitySet::IntegrationQueueStates,
     name: "IntegrationQueueState",
-    called: "a state of the queue",
+    called: "state of the queue",
     properties: &[word("IntegrationQueueStateId", 450), description()],
     navigations: &[],
     actions: &[],
@@ -44,7 +44,7 @@ pub(super) const QUEUE_STATE: EntityType = EntityType {
 pub(super) const ENTITY: EntityType = EntityType {
     set: EntitySet::Entities,
     name: "Entity",
-    called: "an entity",
+    called: "entity",
     properties: &[word("EntityId", 450), description()],
     navigations: &[many("Integrations", EntitySet::Integrations, "EntityId")],
     actions: &[],

@@ -9,7 +9,7 @@ use crate::domain::odata::model::{BoundAction, Edm};
 pub(super) const CLIENT_INTEGRATION: EntityType = EntityType {
     set: EntitySet::ClientIntegrations,
     name: "ClientIntegration",
-    called: "a client integration",
+    called: "client integration",
     properties: &[
         number("ClientIntegrationId", Edm::Int32, "Number."),
         once("IntegrationId", Edm::Int32, "Of which integration."),
@@ -47,7 +47,7 @@ pub(super) const CLIENT_INTEGRATION: EntityType = EntityType {
 pub(super) const CONSENT: EntityType = EntityType {
     set: EntitySet::Consents,
     name: "Consent",
-    called: "a consent",
+    called: "consent",
     properties: &[
         number("ConsentId", Edm::Int32, "Number."),
         computed("ClientIntegrationId", Edm::Int32, "Of which client integration."),
@@ -91,7 +91,7 @@ pub(super) const CONSENT: EntityType = EntityType {
 pub(super) const QUEUE_ITEM: EntityType = EntityType {
     set: EntitySet::IntegrationQueues,
     name: "IntegrationQueue",
-    called: "an item of the queue",
+    called: "item of the queue",
     properties: &[
         number("IntegrationQueueId", Edm::Int64, "Number."),
         computed("IntegrationId", Edm::Int32, "Of which integration."),
@@ -140,7 +140,7 @@ pub(super) const QUEUE_ITEM: EntityType = EntityType {
 pub(super) const ACTION_LOG: EntityType = EntityType {
     set: EntitySet::ActionLogs,
     name: "ActionLog",
-    called: "a log",
+    called: "log",
     properties: &[
         number("ActionLogId", Edm::Int64, "Number."),
         computed("IntegrationId", Edm::Int32, "Of which integration."),
