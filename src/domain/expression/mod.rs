@@ -75,6 +75,8 @@ pub use problem::{Place, Problem};
 pub use schema::{Schema, Type};
 
 mod check;
+#[cfg(test)]
+mod check_tests;
 mod datum;
 mod eval;
 pub mod explain;

@@ -37,7 +37,9 @@ pub(super) fn explain_filter(filter: Option<&str>, schema: &Schema, item: &Value
         return Ok(serde_json::json!({ "matches": true, "parts": [] }));
     };
     let expr = linq::compile(text, schema).map_err(|problems| {
-        let told = problems.iter().map(|problem| FieldError::new("Filter", problem.told(text)));
+        let told = problems
+            .iter()
+            .map(|problem| FieldError::new("Filter", problem.told(text)));
         Error::invalid(told.collect())
     })?;
     let explained = explain::explain(text, &expr, &item.row(), now)
@@ -63,7 +65,10 @@ mod tests {
         let filter = "Status == \"ready\" and Amount > 1000 and CreatedAt < DateTime.UtcNow";
         let answer = explain_filter(Some(filter), &schema, item, now()).unwrap();
         assert_eq!(answer["matches"], false);
-        assert_eq!(answer["parts"][3], json!({ "expression": "Amount > 1000", "value": false }));
+        assert_eq!(
+            answer["parts"][3],
+            json!({ "expression": "Amount > 1000", "value": false })
+        );
         assert_eq!(answer["parts"][4], json!({ "expression": "Amount", "value": 900 }));
         assert_eq!(answer["parts"][5]["value"], true);
         for none in [None, Some(" ")] {

@@ -31,6 +31,8 @@ mod calls;
 mod lex;
 mod parse;
 #[cfg(test)]
+mod refused;
+#[cfg(test)]
 mod round_trip;
 #[cfg(test)]
 mod tests;
