@@ -25,6 +25,7 @@ mod background;
 mod call_apis;
 mod clients;
 mod connections;
+mod consent_callback;
 mod docs;
 pub mod dto;
 pub mod etag;
@@ -89,6 +90,8 @@ pub fn configure(config: &mut ServiceConfig, engine: &Engine) {
         config.service(upstreams::routes(engine, upstream));
     }
     config.service(resources(engine, roots::V1, RESOURCES));
+    // Before the rest of /OData, which needs a token.
+    mount(config, engine, consent_callback::PATH, consent_callback::routes);
     config.service(resources(engine, roots::ODATA, odata::RESOURCES));
     for root in roots::INTEGRATION {
         config.service(resources(engine, root, connections::RESOURCES));

@@ -6,6 +6,7 @@ mod auth_input;
 mod body;
 mod budget;
 mod chain;
+mod code_grant;
 mod dial;
 mod egress;
 mod error;
@@ -35,6 +36,7 @@ pub use auth::{
 };
 pub use auth_input::{LIMIT_MAX, Merge};
 pub use budget::Permit;
+pub use code_grant::{CodeGrant, CodeTokens};
 pub use egress::EgressPolicy;
 pub use error::{Error, RETRY_AFTER_MS_MAX, Refusal, RetryClass, Step, classify_status};
 pub use headers::{check_name as check_header_name, check_value as check_header_value};

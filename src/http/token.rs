@@ -16,8 +16,9 @@ use uuid::Uuid;
 use super::auth::{Auth, ClientCredentials};
 use super::chain::{Plan, follow};
 use super::error::{Error, RetryClass, Step};
-use super::exchange::Stage;
+use super::exchange::{Answer, Stage};
 use super::headers;
+use super::message::Request;
 use super::outbound::{Shared, parse_url};
 use super::secret::Secret;
 use super::token_request::{self, Grant, auth_fingerprint, seed_fingerprint};
@@ -388,28 +389,7 @@ impl Refresh {
             return Err(Error::new(Step::Token, format!("kind {} has no token", auth.kind())));
         };
         let sent = token_request::sent_secrets(&request);
-        let plan = Plan {
-            method: request.method,
-            url: parse_url(&request.url)?,
-            headers: headers::parse_all(&request)?,
-            body: request.body,
-            auth: None,
-            response_bytes_max: ANSWER_BYTES_MAX,
-            // The body holds secrets, which must not follow a redirect.
-            redirects_max: 0,
-        };
-        let timeout_ms = self.shared.settings.token_timeout_ms;
-        let stage = Cell::new(Stage::Place);
-        let asked = follow(&self.shared, &plan, None, &stage);
-        let (answer, _) = match tokio::time::timeout(Duration::from_millis(timeout_ms), asked).await {
-            Ok(result) => result.map_err(as_token_error)?,
-            Err(_) => {
-                return Err(Error::new(
-                    Step::Token,
-                    format!("the token endpoint did not answer within {timeout_ms} ms"),
-                ));
-            }
-        };
+        let answer = ask(&self.shared, request).await?;
         token_request::read(auth, &answer, &sent, self.shared.clock.now())
     }
 
@@ -423,6 +403,30 @@ impl Refresh {
 
     fn token_since(&self, secret: Secret, expires_at: Option<Timestamp>, since: Timestamp) -> Arc<Token> {
         Arc::new(Token::new(secret, expires_at, since, self.client.version))
+    }
+}
+
+/// Sends a request to a token endpoint.
+pub(super) async fn ask(shared: &Arc<Shared>, request: Request) -> Result<Answer, Error> {
+    let plan = Plan {
+        method: request.method,
+        url: parse_url(&request.url)?,
+        headers: headers::parse_all(&request)?,
+        body: request.body,
+        auth: None,
+        response_bytes_max: ANSWER_BYTES_MAX,
+        // The body holds secrets, which must not follow a redirect.
+        redirects_max: 0,
+    };
+    let timeout_ms = shared.settings.token_timeout_ms;
+    let stage = Cell::new(Stage::Place);
+    let asked = follow(shared, &plan, None, &stage);
+    match tokio::time::timeout(Duration::from_millis(timeout_ms), asked).await {
+        Ok(result) => Ok(result.map_err(as_token_error)?.0),
+        Err(_) => Err(Error::new(
+            Step::Token,
+            format!("the token endpoint did not answer within {timeout_ms} ms"),
+        )),
     }
 }
 

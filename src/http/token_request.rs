@@ -18,6 +18,9 @@ use super::sign::basic;
 /// Longest part of an issuer's own words in a message, characters.
 const WORDS_MAX: usize = 300;
 
+/// What a person has to do about credentials that are refused for good.
+pub(super) const ENTER_AGAIN: &str = "; the credentials must be entered again";
+
 /// What an issuer granted.
 #[derive(Debug)]
 pub(super) struct Grant {
@@ -79,15 +82,33 @@ fn with_secret(auth: &Auth, refresh_token: Option<&Secret>) -> Option<Request> {
     if let Some(audience) = &oauth.audience {
         form.append_pair("audience", audience);
     }
+    Some(signed(oauth, form))
+}
+
+/// The request that redeems a code (RFC 6749, section 4.1.3; RFC 7636, section 4.5).
+pub(super) fn build_for_code(oauth: &OauthClient, code: &Secret, redirect_uri: &str, verifier: &Secret) -> Request {
+    let mut form = form_urlencoded::Serializer::new(String::new());
+    form.append_pair("grant_type", "authorization_code")
+        .append_pair("code", code.expose())
+        .append_pair("redirect_uri", redirect_uri)
+        .append_pair("code_verifier", verifier.expose());
+    signed(oauth, form)
+}
+
+/// Adds who asks.
+fn signed(oauth: &OauthClient, mut form: form_urlencoded::Serializer<'_, String>) -> Request {
     let authorization = match oauth.credentials_in {
         CredentialsIn::Header => Some(client_header(oauth)),
         CredentialsIn::Body => {
             form.append_pair("client_id", &oauth.client_id);
-            form.append_pair("client_secret", oauth.client_secret.expose());
+            // A client without a secret must not send an empty one.
+            if !oauth.client_secret.is_empty() {
+                form.append_pair("client_secret", oauth.client_secret.expose());
+            }
             None
         }
     };
-    Some(post(&oauth.token_url, FORM, &form.finish(), authorization))
+    post(&oauth.token_url, FORM, &form.finish(), authorization)
 }
 
 /// Reads the answer of a token endpoint.
@@ -176,7 +197,12 @@ fn client_header(oauth: &OauthClient) -> Secret {
 pub(super) fn sent_secrets(request: &Request) -> Vec<Secret> {
     let body = request.body.as_deref().unwrap_or_default();
     form_urlencoded::parse(body)
-        .filter(|(name, _)| matches!(name.as_ref(), "refresh_token" | "client_assertion"))
+        .filter(|(name, _)| {
+            matches!(
+                name.as_ref(),
+                "refresh_token" | "client_assertion" | "code" | "code_verifier"
+            )
+        })
         .map(|(_, value)| Secret::new(value))
         .collect()
 }
@@ -196,7 +222,7 @@ fn refused(
     let login_refused = matches!(auth, Auth::Login { .. }) && status == 401;
     let mut error = failed(format!("the token endpoint answered {status}{colon}{words}")).retry(retry, retry_after_ms);
     if code == "invalid_grant" || login_refused {
-        error.message.push_str("; the credentials must be entered again");
+        error.message.push_str(ENTER_AGAIN);
         error.needs_reauthorisation = true;
         error.retry = RetryClass::Never;
     }

@@ -15,6 +15,7 @@ use crate::{
 
 mod checks;
 mod clients;
+pub mod consents;
 mod definitions;
 mod explain;
 mod queue;
@@ -111,6 +112,7 @@ impl Integrations<'_> {
         body: &Value,
     ) -> Result<ActionAnswer> {
         match set {
+            EntitySet::Consents => Box::pin(consents::act(self.engine, caller, key, action, body)).await,
             EntitySet::IntegrationQueues => queue::act(self.engine, caller, key, action, body).await,
             _ => Err(Error::new(
                 Code::NotFound,

@@ -1,7 +1,10 @@
 //! Owns consents of clients: reading them with what they are for, and every change of them; how one begins is in `start`.
 
 use jiff::Timestamp;
-use sea_orm::{ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect,
+    sea_query::SimpleExpr,
+};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -129,11 +132,13 @@ impl KeptConsent {
     /// For the audit log and for events.
     #[must_use]
     pub fn shown(&self) -> Value {
-        shown(
-            self.consent.consent_type_id,
-            self.consent.state,
-            self.consent.detail.as_deref(),
-        )
+        let Consent {
+            consent_type_id,
+            state,
+            detail,
+            ..
+        } = &self.consent;
+        json!({ "consentType": consent_type_id.as_str(), "state": state.as_str(), "detail": detail })
     }
 }
 
@@ -160,13 +165,13 @@ impl ConsentSubject {
 }
 
 impl Store {
-    /// One consent of a tenant.
-    pub async fn kept_consent(&self, tenant_id: TenantId, id: ConsentId) -> Result<Option<KeptConsent>> {
-        self.read(move |db| async move {
-            let row = Entity::find().filter(is(tenant_id, id)).one(&db).await?;
-            row.map(stored).transpose()
-        })
-        .await
+    /// One consent of a tenant with what it is for.
+    pub async fn kept_consent(
+        &self,
+        tenant_id: TenantId,
+        id: ConsentId,
+    ) -> Result<Option<(KeptConsent, ConsentSubject)>> {
+        self.kept(tenant_id, Column::Id.eq(id.get())).await
     }
 
     /// The consent of a client integration with what it is for; none: there is no such consent.
@@ -175,30 +180,22 @@ impl Store {
         tenant_id: TenantId,
         client_integration: ClientIntegrationId,
     ) -> Result<Option<(KeptConsent, ConsentSubject)>> {
+        let of = Column::ClientIntegrationId.eq(client_integration.get());
+        self.kept(tenant_id, of).await
+    }
+
+    async fn kept(&self, tenant_id: TenantId, this: SimpleExpr) -> Result<Option<(KeptConsent, ConsentSubject)>> {
         self.read(move |db| async move {
             let row = Entity::find()
                 .filter(Column::TenantId.eq(tenant_id.uuid()))
-                .filter(Column::ClientIntegrationId.eq(client_integration.get()))
+                .filter(this)
                 .one(&db)
                 .await?;
             let Some(row) = row else { return Ok(None) };
-            let subject = subject(&db, tenant_id, client_integration).await?;
+            let subject = subject(&db, tenant_id, row.client_integration_id.into()).await?;
             Ok(Some((stored(row)?, subject)))
         })
         .await
-    }
-
-    /// What a consent of a tenant is for.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`]: its client integration is gone.
-    pub async fn consent_subject(
-        &self,
-        tenant_id: TenantId,
-        client_integration: ClientIntegrationId,
-    ) -> Result<ConsentSubject> {
-        self.read(move |db| async move { subject(&db, tenant_id, client_integration).await })
-            .await
     }
 
     /// Writes where a consent stands over its version before.
@@ -364,10 +361,6 @@ async fn subject<C: ConnectionTrait>(
         oauth: system.value.oauth,
         client_secret,
     })
-}
-
-fn shown(kind: ConsentType, state: ConsentState, detail: Option<&str>) -> Value {
-    json!({ "consentType": kind.as_str(), "state": state.as_str(), "detail": detail })
 }
 
 fn stored(row: Model) -> Result<KeptConsent> {

@@ -75,13 +75,30 @@ pub(super) const CONSENT: EntityType = EntityType {
         one("ConsentType", EntitySet::ConsentTypes, "ConsentTypeId"),
     ],
     actions: &[
+        action(
+            "Begin",
+            "Asks again, with another link where there is one; what is granted stays.",
+        ),
         action("Approve", "Of Manual: a person who has the right says yes."),
-        action("Refuse", "Says no."),
+        BoundAction {
+            name: "Refuse",
+            parameters: &[parameter("Detail", "Edm.String", true)],
+            answers: None,
+            about: "A person who has the right says no, and why.",
+        },
         BoundAction {
             name: "Submit",
-            parameters: &[parameter("credentials", "Orrery.Item", false)],
+            parameters: &[
+                parameter("Username", "Edm.String", true),
+                parameter("Password", "Edm.String", true),
+                parameter("Token", "Edm.String", true),
+                parameter("ApiKey", "Edm.String", true),
+                parameter("ApiKeyName", "Edm.String", true),
+                parameter("ApiKeyIn", "Edm.String", true),
+            ],
             answers: None,
-            about: "Of Credentials: hands them in; they are never answered.",
+            about: "Of Credentials: Username and Password, or Token, or ApiKey with the header or query parameter it goes in; they are \
+                    never answered.",
         },
         action("Revoke", "Takes a consent back."),
     ],

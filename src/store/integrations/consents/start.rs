@@ -148,7 +148,10 @@ pub(super) fn renewed(
         granted_by: Set(None),
         granted_at: Set(None),
         expires_at: Set(fresh.expires_at),
-        detail: Set(fresh.wrong.or(detail)),
+        detail: Set(match (detail, fresh.wrong) {
+            (Some(detail), Some(wrong)) => Some(format!("{detail} {wrong}")),
+            (detail, wrong) => detail.or(wrong),
+        }),
         version: Set(before.version + 1),
         updated_at: Set(now.as_microsecond()),
         ..Default::default()
