@@ -92,6 +92,9 @@ fn what_may_work_is_taken() {
         "Amount - Discount > 0",
         "a - b - c > 1",
         "Status == PaidOn",
+        // As in the README.
+        "not (CommittedAt == null) && (DateTime.UtcNow - CommittedAt).TotalDays < 30",
+        "Lines.Any(Amount > 100 and Sku.StartsWith(\"A-\")) or Lines.Sum(Amount) >= (Limit ?? 5000)",
     ] {
         let expr = parse(text).unwrap();
         let result = check(&expr, &Schema::transactions());

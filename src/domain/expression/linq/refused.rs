@@ -1,7 +1,10 @@
 //! Tests of the filter language: what is refused, with its place and with what to write instead, and where parts stand.
 
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
 use super::{
-    super::{Expr, Kind, limits},
+    super::{Expr, Kind, Row, Schema, check, explain, limits, matches, mentions_time},
     parse,
 };
 
@@ -141,4 +144,38 @@ fn parts_know_where_they_stand() {
         ["a and b", "c and d"]
     );
     assert!(matches!(expr.kind, Kind::And(..)));
+}
+
+#[test]
+fn the_deepest_that_is_read_can_be_worked_out() {
+    let nested = |open: &str, inner: &str, close: &str, count: usize| {
+        format!("{}{inner}{}", open.repeat(count), close.repeat(count))
+    };
+    let data = json!({ "a": true, "l": nested_list(40) });
+    for text in [
+        nested("!(", "a", ")", 31),
+        nested("(", "a", ")", 63),
+        nested("iif(true, ", "a", ", false)", 60),
+        nested("l.Any(it.", "Any()", ")", 1),
+        nested("(false or (a and ", "a", "))", 20),
+        "a == ".repeat(62) + "true",
+        "it".to_owned() + &".a".repeat(62),
+        "a or ".repeat(990) + "a",
+    ] {
+        let expr = parse(&text).unwrap_or_else(|problem| panic!("{text}: {}", problem.told(&text)));
+        let row = Row::of_data(&data);
+        let now = Timestamp::UNIX_EPOCH;
+        let _ = check(&expr, &Schema::transactions());
+        let _ = mentions_time(&expr, &Schema::transactions());
+        let met = matches(&expr, &row, now).unwrap();
+        assert_eq!(
+            explain::explain(&text, &expr, &row, now).unwrap().matches,
+            met,
+            "{text}"
+        );
+    }
+}
+
+fn nested_list(depth: usize) -> Value {
+    (0..depth).fold(json!([]), |inner, _| json!([inner]))
 }
