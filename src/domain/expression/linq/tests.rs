@@ -41,7 +41,7 @@ fn row(data: &Value) -> Row<'_> {
 fn worth(text: &str) -> String {
     let expr = parse(text).unwrap_or_else(|problem| panic!("{text}: {}", problem.told(text)));
     let data = data();
-    let shown = match value(&expr, &row(&data), now()).unwrap() {
+    match value(&expr, &row(&data), now()).unwrap() {
         Datum::Null => "null".to_owned(),
         Datum::Bool(value) => value.to_string(),
         Datum::Number(number) => number.to_string(),
@@ -51,8 +51,7 @@ fn worth(text: &str) -> String {
         Datum::List(items) => format!("{} items", items.len()),
         Datum::Object(_) => "object".to_owned(),
         Datum::Row => "row".to_owned(),
-    };
-    shown
+    }
 }
 
 fn all_are(expected: &str, texts: &[&str]) {
