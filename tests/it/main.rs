@@ -20,6 +20,7 @@ mod http_redirect;
 mod http_refresh;
 mod identity;
 mod inspection;
+mod integration_consents;
 mod named_scripts;
 mod provider_netsuite;
 mod provider_quickbooks;

@@ -4,6 +4,7 @@ pub mod api;
 pub mod driven;
 pub mod engine;
 pub mod fake_netsuite;
+pub mod fake_oauth;
 pub mod fake_quickbooks;
 pub mod fake_rest;
 pub mod fake_tokens;
