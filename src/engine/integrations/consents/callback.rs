@@ -142,10 +142,10 @@ impl Integrations<'_> {
             ConsentEvent::Denied => "consent.deny",
             _ => "consent.fail",
         };
-        let mut after = shown(state);
-        if let Some(why) = &why {
-            after["detail"] = json!(why);
-        }
+        let after = match &why {
+            Some(why) => json!({ "state": state.as_str(), "detail": why }),
+            None => shown(state),
+        };
         let entry = entry(&before, action, after, request_id);
         let services = self.engine.services();
         let written = if state == ConsentState::Pending {
