@@ -13,6 +13,7 @@ mod s2b;
 mod s4;
 mod s5;
 mod s6;
+mod s7;
 mod table;
 mod upstream;
 
@@ -138,6 +139,9 @@ async fn scenarios(options: &Options, table: &mut Table) -> Result<()> {
     }
     if wanted("s6") {
         table.extend(s6::measure(&options.engine, options.quick)?);
+    }
+    if wanted("s7") {
+        table.extend(s7::measure(&template, if options.quick { 100_000 } else { 1_000_000 }).await?);
     }
     Ok(())
 }

@@ -39,7 +39,6 @@ pub mod records;
 pub mod runs;
 pub mod scripts;
 pub mod seal;
-#[expect(dead_code, reason = "the selection of rows and OData's lists use it next")]
 mod sql_expression;
 pub mod tenants;
 pub mod tokens_vault;

@@ -1,15 +1,21 @@
 //! Tests that the statements which meet large tables find their rows by an index (SQLite's planner is asked).
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
 
 use super::{
     Store,
     background::{BackgroundFilter, list, purge as retention, recover},
-    call_state, deliveries, ledger, purge, records,
+    call_state, deliveries,
+    integrations::{self, SelectRows},
+    ledger, purge, records,
 };
-use crate::{clock::Clock, domain::background::Status, settings::Settings};
+use crate::{
+    clock::Clock,
+    domain::{background::Status, expression::linq, integration::admit::Again},
+    settings::Settings,
+};
 
 const BY_KEY: &str =
     "SEARCH background_request USING INDEX sqlite_autoindex_background_request_1 (tenant_id=? AND id=?)";
@@ -226,6 +232,57 @@ async fn lists_of_background_requests_read_along_an_index() {
         }
     }
     let expected: Vec<_> = expected.iter().map(|(sql, step)| (sql.as_str(), *step)).collect();
+    check(&store, &expected).await;
+    store.close().await.unwrap();
+}
+
+/// Selections read along the primary key within their window, and ask the queue by its unique key.
+#[tokio::test]
+async fn rows_for_integrations_are_read_along_their_keys() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = migrated(directory.path()).await;
+    let filter =
+        "Status == \"ready\" and Amount > 1000 and Customer.Country in (\"NO\", \"SE\") and Identifier != \"x\"";
+    let mut expected = Vec::new();
+    for (entity, window, rows) in [
+        (
+            "Transaction",
+            "SEARCH t USING COVERING INDEX sqlite_autoindex_transactions_1 (tenant_id=? AND id>?)",
+            "SEARCH t USING INDEX sqlite_autoindex_transactions_1 (tenant_id=? AND id>? AND id<?)",
+        ),
+        (
+            "supplier",
+            "SEARCH t USING COVERING INDEX sqlite_autoindex_record_1 (tenant_id=? AND entity=? AND key>?)",
+            "SEARCH t USING INDEX sqlite_autoindex_record_1 (tenant_id=? AND entity=? AND key>? AND key<?)",
+        ),
+    ] {
+        for again in [Again::Never, Again::Updates, Again::Always] {
+            let wanted = SelectRows {
+                tenant: store.clock().new_id().into(),
+                client_integration: 1.into(),
+                entity: entity.to_owned(),
+                filter: Some(Arc::new(linq::parse(filter).unwrap())),
+                again,
+                after: None,
+                limit: 10,
+                now: store.clock().now(),
+            };
+            let [end, found] = integrations::select::sqlite_texts(&wanted);
+            expected.push((end, window.to_owned()));
+            expected.push((found.clone(), rows.to_owned()));
+            let by = "SEARCH q USING COVERING INDEX integration_queue_by_client_integration_id_item_id_item_version";
+            let key = match again {
+                Again::Never => "(client_integration_id=? AND item_id=?)",
+                Again::Updates => "(client_integration_id=? AND item_id=? AND item_version=?)",
+                Again::Always => continue,
+            };
+            expected.push((found, format!("{by} {key}")));
+        }
+    }
+    let expected: Vec<_> = expected
+        .iter()
+        .map(|(sql, step)| (sql.as_str(), step.as_str()))
+        .collect();
     check(&store, &expected).await;
     store.close().await.unwrap();
 }

@@ -12,10 +12,7 @@ use orrery::{
 };
 use serde_json::{Value, json};
 
-use crate::support::{
-    engine::{Api, PASSWORD, Reply, TestEngine},
-    scene::serves_background,
-};
+use crate::support::engine::{Api, PASSWORD, Reply, TestEngine};
 
 mod accepting;
 mod audits;
@@ -79,7 +76,6 @@ impl Made {
     }
 
     async fn queued_for(&self, webhook_address: &str) -> BackgroundId {
-        serves_background(&self.engine).await;
         let id = BackgroundId::from(self.engine.clock().new_id());
         let envelope = Envelope::default().seal(self.engine.sealer(), self.tenant, id);
         let new = NewRequest {

@@ -18,7 +18,7 @@ use orrery::{
 };
 
 use crate::support::{
-    scene::{Place, Scene, eventually, serves_background},
+    scene::{Place, Scene, eventually},
     upstream::Upstream,
 };
 
@@ -136,7 +136,6 @@ impl Given {
 
     /// As an engine left it that was killed while it executed this.
     async fn cut(self, scene: &Scene) -> BackgroundId {
-        serves_background(&scene.engine).await;
         let id = self.stored(scene).await.id;
         claim(scene, id).await;
         id

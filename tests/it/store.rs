@@ -10,4 +10,5 @@ mod lease;
 mod ledger;
 mod purge;
 mod records;
+mod selection;
 mod vault;

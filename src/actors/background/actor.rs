@@ -133,7 +133,6 @@ impl BackgroundActor {
             executing: self.queue.executing(),
             known: self.queue.len(),
             oldest: self.queue.oldest(),
-            is_serving: self.phase == Phase::Serving,
         };
         self.services().background.note(stats);
         if self.phase == Phase::Stopping {

@@ -76,8 +76,6 @@ pub struct QueueStats {
     pub known: usize,
     /// When the one that has waited longest was accepted.
     pub oldest: Option<Timestamp>,
-    /// What was there at the start is loaded, and turns are given.
-    pub is_serving: bool,
 }
 
 /// A place in the queue.

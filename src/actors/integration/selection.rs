@@ -10,7 +10,7 @@ use crate::{
         IntegrationDirection,
         admit::{Again, Candidate},
     },
-    store::integrations::{QueuePage, Selection},
+    store::integrations::{QueuePage, SelectRows, Selection},
 };
 
 /// Rows of one page, and of one transaction.
@@ -85,6 +85,20 @@ async fn pull(run: &Run, selection: &Selection) -> Result<Vec<Candidate>, Halt> 
 
 /// The next rows that meet the filter, and where they go on.
 async fn page(run: &Run, place: Option<String>) -> Result<(Vec<Candidate>, Option<String>), Halt> {
-    let _ = (run, place, PAGE_ROWS);
-    Err(Halt::Failed("Rows cannot be selected yet.".to_owned()))
+    let wanted = SelectRows {
+        tenant: run.work.tenant_id,
+        client_integration: run.work.id,
+        entity: run.work.integration.entity_id.clone(),
+        filter: run.work.filter.clone(),
+        again: again(&run.work),
+        after: place,
+        limit: PAGE_ROWS,
+        now: run.services.clock.now(),
+    };
+    let page = run.services.store.select_rows(wanted).await?;
+    if let Some(refusal) = &page.refusal {
+        let (client, count) = (run.work.id, page.refused);
+        tracing::warn!(%client, count, "rows of an integration cannot be evaluated: {refusal}");
+    }
+    Ok((page.rows, page.next))
 }

@@ -15,6 +15,7 @@ pub(in crate::store) mod purge;
 mod queue;
 mod references;
 mod rows;
+pub(in crate::store) mod select;
 pub(in crate::store) mod state;
 
 pub use by_hand::ByHand;
@@ -27,4 +28,5 @@ pub use rows::{
     Sealed, Stored, StoredAction, StoredClientIntegration, StoredConsent, StoredIntegration, StoredSchedule,
     StoredSystem,
 };
+pub use select::{SelectRows, SelectedPage};
 pub use state::{RunsLeft, Selection, Whose};

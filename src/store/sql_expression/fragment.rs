@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use sea_orm::{DbBackend, Value, sea_query::Expr};
+use sea_orm::{DbBackend, Value};
 
 /// SQL with bound values.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -17,6 +17,8 @@ enum Part {
     Value(Value),
 }
 
+/// Longest chain of AND or OR: SQLite refuses trees of more than 1,000 levels, and a chain has one for each part.
+const CHAIN_MAX: usize = 50;
 /// What a bound value counts as, where lengths are limited.
 const VALUE_LENGTH: usize = 4;
 
@@ -39,7 +41,7 @@ impl Fragment {
     }
 
     /// Text of ours in which each `@` stands for the next of `holes`; those that are missing stay empty.
-    pub(super) fn fill(text: &str, holes: &[&Self]) -> Self {
+    pub(in crate::store) fn fill(text: &str, holes: &[&Self]) -> Self {
         let mut all = Self::default();
         let mut holes = holes.iter();
         for (number, piece) in text.split('@').enumerate() {
@@ -54,7 +56,7 @@ impl Fragment {
     }
 
     /// Joined by a word of ours, in parentheses; none of none.
-    pub(super) fn join(parts: impl IntoIterator<Item = Self>, between: &str) -> Option<Self> {
+    pub(in crate::store) fn join(parts: impl IntoIterator<Item = Self>, between: &str) -> Option<Self> {
         let mut parts = parts.into_iter();
         let first = parts.next()?;
         let mut all = Self::text("(");
@@ -67,7 +69,18 @@ impl Fragment {
         Some(all)
     }
 
-    pub(super) fn append(&mut self, other: &Self) {
+    /// Conditions joined by AND or OR, in parentheses; none of none.
+    pub(in crate::store) fn chain(mut parts: Vec<Self>, between: &str) -> Option<Self> {
+        while parts.len() > CHAIN_MAX {
+            let groups = parts.chunks(CHAIN_MAX);
+            parts = groups
+                .filter_map(|group| Self::join(group.iter().cloned(), between))
+                .collect();
+        }
+        Self::join(parts, between)
+    }
+
+    pub(in crate::store) fn append(&mut self, other: &Self) {
         for part in &other.parts {
             match part {
                 Part::Text(text) => self.push_text(text),
@@ -111,11 +124,5 @@ impl Fragment {
             }
         }
         (text, values)
-    }
-
-    /// As a condition for sea_query.
-    pub(in crate::store) fn condition(&self, backend: DbBackend) -> Expr {
-        let (text, values) = self.render(backend, 0);
-        Expr::cust_with_values(text, values)
     }
 }

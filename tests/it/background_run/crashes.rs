@@ -24,7 +24,6 @@ async fn what_a_crash_cut_is_settled_at_the_next_start_on(url: String) {
     place.settings.database.url = url;
     place.settings.background.attempts_max = 2;
     let scene = place.start().await;
-    serves_background(&scene.engine).await;
     let waits = get("/erp/x").to("/erp").stored(&scene).await.id;
     let safe = get("/api/v1/me").cut(&scene).await;
     let unsafe_own = post("/api/v1/transactions", r#"{"identifier":"1","data":{}}"#)

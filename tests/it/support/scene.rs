@@ -231,16 +231,6 @@ pub async fn state(database: &DatabaseConnection, id: CallApiId) -> call_api_sta
     found.unwrap().unwrap()
 }
 
-/// Waits until an engine has loaded the requests for the background that were there at its start: what is put behind its back
-/// before that is loaded, too.
-pub async fn serves_background(engine: &Engine) {
-    let inbox = &engine.services().background;
-    eventually("requests for the background are loaded", || async {
-        inbox.stats().is_serving
-    })
-    .await;
-}
-
 /// Waits for a fact that nobody announces.
 pub async fn eventually<F: Future<Output = bool>>(what: &str, mut is_so: impl FnMut() -> F) {
     let looks = async {
