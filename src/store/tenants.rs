@@ -211,7 +211,8 @@ async fn refuse_if_not_empty(transaction: &DatabaseTransaction, tenant_id: Tenan
         ),
     ];
     let held: Vec<String> = counts
-        .iter()
+        .into_iter()
+        .chain(of_integrations(transaction, tenant_id).await?)
         .filter(|(_, count)| *count > 0)
         .map(|(name, count)| format!("{count} {name}"))
         .collect();
@@ -223,6 +224,23 @@ async fn refuse_if_not_empty(transaction: &DatabaseTransaction, tenant_id: Tenan
             held.join(", ")
         )))
     }
+}
+
+/// Definitions of integrations, and what the tenant makes of them.
+async fn of_integrations(transaction: &DatabaseTransaction, tenant_id: TenantId) -> Result<[(&'static str, u64); 5]> {
+    use entity::{client_integration, integration, integration_action, integration_schedule, integration_system};
+    macro_rules! counted {
+        ($table:ident) => {
+            count::<$table::Entity>(transaction, $table::Column::TenantId, tenant_id).await?
+        };
+    }
+    Ok([
+        ("client integrations", counted!(client_integration)),
+        ("integrations", counted!(integration)),
+        ("systems", counted!(integration_system)),
+        ("schedules", counted!(integration_schedule)),
+        ("actions", counted!(integration_action)),
+    ])
 }
 
 /// How many rows of a table are this tenant's; `column` is the one with its id.

@@ -21,6 +21,7 @@ mod http_refresh;
 mod identity;
 mod inspection;
 mod integration_consents;
+mod integrations;
 mod named_scripts;
 mod provider_netsuite;
 mod provider_quickbooks;

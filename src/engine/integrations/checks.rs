@@ -7,7 +7,7 @@ use url::Url;
 
 use crate::{
     domain::{
-        expression::{Place, Problem, Schema, check, linq, mentions_time},
+        expression::{Place, Problem, Schema, linq, mentions_time},
         integration::{
             Action, Integration, System, TRANSACTION,
             headers::SecretValues,
@@ -39,14 +39,18 @@ fn check_filter(integration: &Integration) -> Result<bool> {
     let Some(text) = &integration.filter else {
         return Ok(false);
     };
-    let schema = if integration.entity_id.eq_ignore_ascii_case(TRANSACTION) {
+    let schema = schema_of(integration);
+    let expr = linq::compile(text, &schema).map_err(|problems| filter_refused(text, &problems))?;
+    Ok(mentions_time(&expr, &schema))
+}
+
+/// The members that rows of an integration have.
+pub(super) fn schema_of(integration: &Integration) -> Schema {
+    if integration.entity_id.eq_ignore_ascii_case(TRANSACTION) {
         Schema::transactions()
     } else {
         Schema::records()
-    };
-    let expr = linq::parse(text).map_err(|problem| filter_refused(text, &[problem]))?;
-    check(&expr, &schema).map_err(|problems| filter_refused(text, &problems))?;
-    Ok(mentions_time(&expr, &schema))
+    }
 }
 
 fn filter_refused(text: &str, problems: &[Problem]) -> Error {

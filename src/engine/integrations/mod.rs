@@ -113,12 +113,25 @@ impl Integrations<'_> {
     ) -> Result<ActionAnswer> {
         match set {
             EntitySet::Consents => Box::pin(consents::act(self.engine, caller, key, action, body)).await,
+            EntitySet::Integrations if action == "Explain" => self.explain(caller, key, body).await,
             EntitySet::IntegrationQueues => queue::act(self.engine, caller, key, action, body).await,
             _ => Err(Error::new(
                 Code::NotFound,
                 format!("Entities of {set} have no action {action}."),
             )),
         }
+    }
+
+    /// What the filter of an integration makes of an item that the caller gives.
+    async fn explain(&self, caller: &Caller, key: i64, body: &Value) -> Result<ActionAnswer> {
+        caller.require(Right::IntegrationsManage)?;
+        let store = self.engine.store();
+        let found = store.integration_visible(caller.tenant_id, key.into()).await?;
+        let found = found.ok_or_else(|| Error::not_found("integration", key))?.value;
+        let (filter, schema) = (found.filter.as_deref(), checks::schema_of(&found));
+        let item = explain::item_of(body)?;
+        let explained = explain::explain_filter(filter, &schema, item, self.engine.clock().now())?;
+        Ok(ActionAnswer::Value(explained))
     }
 
     /// After a commit: actors look at what they read. Where they cannot be told now, the registry's sweep finds the change: what was

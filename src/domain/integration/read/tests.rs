@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::domain::integration::{
-    Action, ActionKind, ConsentType, Integration, IntegrationDirection, IntegrationSchedule, ScheduleKind, System,
+    ActionKind, ConsentType, Integration, IntegrationDirection, IntegrationSchedule, ScheduleKind, System,
 };
 
 fn with(mut body: Value, member: &str, value: Value) -> Value {

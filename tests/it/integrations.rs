@@ -1,0 +1,9 @@
+//! Definitions of integrations and what clients make of them: every rule of the seed's text, on the service and over OData.
+
+mod clients;
+mod definitions;
+mod fixture;
+mod managed;
+mod references;
+mod rules;
+mod secrets;
