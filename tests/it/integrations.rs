@@ -4,6 +4,7 @@ mod clients;
 mod definitions;
 mod fixture;
 mod managed;
+mod over_http;
 mod references;
 mod rules;
 mod secrets;

@@ -37,17 +37,32 @@ async fn every_member_is_kept() {
             here.create(caller, IntegrationSystems, system("Two")).await.unwrap(),
             here.create(caller, Schedules, schedule("Two")).await.unwrap(),
         );
-        let changes = json!({
-            "IntegrationName": "Others", "EntityId": "customer", "IntegrationSystemId": one, "ActionId": null,
-            "ElementId": null, "Comment": null, "Filter": "UpdatedAt > DateTime(2026,1,1)", "ScheduleId": two,
-            "MaxAttempts": 1, "BatchSize": 1, "ExecuteInParallel": false, "Managed": false, "AllowScheduleChange": false,
-            "ConsentTypeId": "None", "Continuous": false, "IncludeUpdate": false, "Active": false,
-            "IntegrationDirectionId": "Inbound",
-        });
+        let changes = [
+            ("IntegrationName", json!("Others")),
+            ("EntityId", json!("customer")),
+            ("IntegrationSystemId", json!(one)),
+            ("ActionId", Value::Null),
+            ("ElementId", Value::Null),
+            ("Comment", Value::Null),
+            ("Filter", json!("UpdatedAt > DateTime(2026,1,1)")),
+            ("ScheduleId", json!(two)),
+            ("MaxAttempts", json!(1)),
+            ("BatchSize", json!(1)),
+            ("ExecuteInParallel", json!(false)),
+            ("Managed", json!(false)),
+            ("AllowScheduleChange", json!(false)),
+            ("ConsentTypeId", json!("None")),
+            ("Continuous", json!(false)),
+            ("IncludeUpdate", json!(false)),
+            ("Active", json!(false)),
+            ("IntegrationDirectionId", json!("Inbound")),
+        ];
         let mut expected = body;
-        for (member, value) in changes.as_object().unwrap() {
-            here.patch(caller, Integrations, id, json!({ member: value })).await.unwrap();
-            expected[member] = value.clone();
+        for (member, value) in &changes {
+            here.patch(caller, Integrations, id, json!({ *member: value }))
+                .await
+                .unwrap();
+            expected[*member] = value.clone();
             let seen = here.seen(caller, id).await.unwrap();
             assert_eq!(serde_json::to_value(&seen).unwrap(), expected, "{member}");
         }
@@ -56,7 +71,7 @@ async fn every_member_is_kept() {
         assert_eq!(seen.consent_type_id, ConsentType::None);
         let store = here.running.engine.store();
         let stored = store.integration(caller.tenant_id, id.into()).await.unwrap().unwrap();
-        assert_eq!(stored.stamp.version, 1 + i64::try_from(changes.as_object().unwrap().len()).unwrap());
+        assert_eq!(stored.stamp.version, 1 + i64::try_from(changes.len()).unwrap());
         here.delete(caller, Integrations, id).await.unwrap();
         assert_eq!(here.seen(caller, id).await, None);
     })
