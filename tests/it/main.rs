@@ -23,6 +23,7 @@ mod inspection;
 mod integration_consents;
 mod integrations;
 mod named_scripts;
+mod odata;
 mod provider_netsuite;
 mod provider_quickbooks;
 mod provider_rest;

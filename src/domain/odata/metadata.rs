@@ -83,7 +83,7 @@ fn entity_type(xml: &mut Xml, of: &EntityType) -> io::Result<()> {
             Ok(())
         })?;
         for one in of.properties {
-            property(xml, one)?;
+            property(xml, one, one == of.key())?;
         }
         for navigation in of.navigations {
             let target = navigation.target.entity_type().name;
@@ -118,7 +118,7 @@ fn entity_type(xml: &mut Xml, of: &EntityType) -> io::Result<()> {
     Ok(())
 }
 
-fn property(xml: &mut Xml, property: &Property) -> io::Result<()> {
+fn property(xml: &mut Xml, property: &Property, is_key: bool) -> io::Result<()> {
     let longest = property.max_length.map(|longest| longest.to_string());
     let mut element = xml.create_element("Property").with_attributes([
         ("Name", property.name),
@@ -134,6 +134,8 @@ fn property(xml: &mut Xml, property: &Property) -> io::Result<()> {
     element.write_inner_content(|xml| {
         match property.access {
             Access::Set => {}
+            // There are clients that can make no entity whose key they may not send.
+            Access::Computed if is_key => {}
             Access::SetOnce => annotation(xml, "Immutable", "Bool", "true")?,
             Access::Computed => annotation(xml, "Computed", "Bool", "true")?,
             Access::WriteOnly => annotation(xml, "Permissions", "EnumMember", "Org.OData.Core.V1.Permission/Write")?,

@@ -40,7 +40,7 @@ pub(super) const CLIENT_INTEGRATION: EntityType = EntityType {
         super::many("IntegrationQueues", EntitySet::IntegrationQueues, "ClientIntegrationId"),
         super::many("ActionLogs", EntitySet::ActionLogs, "ClientIntegrationId"),
     ],
-    actions: &[action("Execute", "Runs it now.")],
+    actions: &[],
     changes: ALL,
 };
 

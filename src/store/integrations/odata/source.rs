@@ -182,7 +182,8 @@ const CONSENTS: Source = Source {
 
 const QUEUE: Source = Source {
     from: From::Table("integration_queue"),
-    visible: OWN,
+    // What is bare is only kept so that its row is not sent again.
+    visible: "{t}.tenant_id = $1 AND NOT {t}.bare",
     columns: &[
         ("IntegrationQueueId", "{t}.id"),
         ("IntegrationId", "{t}.integration_id"),

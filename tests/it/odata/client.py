@@ -1,0 +1,132 @@
+"""What a program does with integrations that knows OData and nothing of Orrery: it uses the package python-odata, which reads the
+model and makes classes of it. Called with the URL of the service and a token; any failure ends it with a traceback."""
+
+import datetime
+import sys
+
+import requests
+from odata import ODataService
+from odata.exceptions import ODataError
+
+url, token = sys.argv[1:3]
+session = requests.Session()
+session.headers["Authorization"] = "Bearer " + token
+service = ODataService(url, session=session, reflect_entities=True, quiet_progress=True)
+sets = service.entities
+
+
+def saved(set_name, **values):
+    """Makes an entity and sends it."""
+    entity = sets[set_name]()
+    for name, value in values.items():
+        setattr(entity, name, value)
+    service.save(entity)
+    return entity
+
+
+def refused(action, code):
+    """The error of something that the service has to refuse."""
+    try:
+        action()
+    except ODataError as error:
+        assert error.code == code, (error.code, error.message)
+        return error
+    raise AssertionError("it was not refused")
+
+
+# The model: all sets are there, with keys, links and actions.
+assert len(sets) == 12, sorted(sets)
+Integration, Queue = sets["Integrations"], sets["IntegrationQueues"]
+assert Integration.IntegrationId.primary_key
+for member in ("Schedule", "IntegrationSystem", "Action", "Explain"):
+    assert hasattr(Integration, member), member
+for action in ("Retry", "Cancel", "Execute"):
+    assert hasattr(Queue, action), action
+
+# Words.
+directions = {word.IntegrationDirectionId for word in service.query(sets["IntegrationDirections"]).all()}
+assert directions == {"Inbound", "Outbound"}, directions
+transaction = service.query(sets["Entities"]).get("Transaction")
+outbound = service.query(sets["IntegrationDirections"]).get("Outbound")
+no_consent = service.query(sets["ConsentTypes"]).get("None")
+
+# New entities; links are sent as links.
+system = saved("IntegrationSystems", IntegrationSystemName="Client's bank")
+schedule = saved("Schedules", ScheduleName="Client's hour", Kind="Interval", IntervalSeconds=3600, TimeZone="UTC")
+action = saved("Actions", ActionName="Client's action", Kind="Http", Method="POST", Url="https://bank.example/items")
+assert system.IntegrationSystemId and schedule.ScheduleId and action.ActionId
+
+
+def integration(name, **values):
+    return saved(
+        "Integrations", IntegrationName=name, Entity=transaction, IntegrationDirection=outbound, IntegrationSystem=system,
+        Action=action, Schedule=schedule, ConsentType=no_consent, MaxAttempts=3, BatchSize=2, ExecuteInParallel=True,
+        IncludeUpdate=False, Continuous=False, Managed=False, AllowScheduleChange=True, Active=True, **values,
+    )
+
+
+first = integration("Client's first", Comment="it's 100% Ø & more", Filter='Status == "ready" and Amount > 1000')
+second = integration("Client's second", ElementId="E-2")
+assert first.Version == 1 and first.EntityId == "Transaction" and first.ScheduleId == schedule.ScheduleId
+assert isinstance(first.CreatedAt, datetime.datetime)
+
+# Lists.
+query = service.query(Integration)
+assert query.filter(Integration.Comment == "it's 100% Ø & more").one().IntegrationId == first.IntegrationId
+mine = query.filter(Integration.IntegrationName.startswith("Client")).order_by(Integration.IntegrationName.desc())
+assert [one.IntegrationName for one in mine.all()] == ["Client's second", "Client's first"]
+assert [one.IntegrationName for one in mine.limit(1).offset(1).all()] == ["Client's first"]
+both = query.filter(query.or_(Integration.ElementId == "E-2", Integration.MaxAttempts > 3))
+assert [one.IntegrationId for one in both.all()] == [second.IntegrationId]
+since = query.filter(Integration.CreatedAt >= datetime.datetime(2020, 1, 1, tzinfo=datetime.timezone.utc))
+assert len(since.all()) >= 2
+selected = mine.select(Integration.IntegrationName, Integration.BatchSize).first()
+assert selected["BatchSize"] == 2 and "Comment" not in selected, selected
+expanded = query.expand(Integration.Schedule, Integration.IntegrationSystem).get(first.IntegrationId)
+assert expanded.Schedule.ScheduleName == "Client's hour"
+assert expanded.IntegrationSystem.IntegrationSystemName == "Client's bank"
+assert query.get(first.IntegrationId).Action.ActionName == "Client's action"
+through = query.filter(Integration.IntegrationSystem.IntegrationSystemName == "Client's bank")
+assert len(through.all()) == 2
+
+# Changes: every member that the documentation of the PATCH names.
+for name, value in {
+    "ActionId": action.ActionId, "Comment": "changed", "ElementId": "E-1", "EntityId": "Transaction",
+    "Filter": 'Status == "ready" and CommittedAt > DateTime.UtcNow.AddDays(-7)', "IntegrationDirectionId": "Outbound",
+    "IntegrationName": "Client's changed", "ScheduleId": schedule.ScheduleId, "IntegrationSystemId": system.IntegrationSystemId,
+    "MaxAttempts": 5, "IncludeUpdate": True, "ExecuteInParallel": False, "ConsentTypeId": "Manual", "BatchSize": 4,
+    "Managed": False, "Continuous": True, "AllowScheduleChange": False,
+}.items():
+    setattr(first, name, value)
+service.save(first)
+again = query.get(first.IntegrationId)
+assert (again.Comment, again.MaxAttempts, again.Continuous, again.ConsentTypeId) == ("changed", 5, True, "Manual")
+assert again.Version == 2, again.Version
+
+# Rules and errors.
+first.IncludeUpdate = False
+refusal = refused(lambda: service.save(first), "invalid")
+assert "IncludeUpdate" in refusal.message, refusal.message
+second.IntegrationName = "Client's changed"
+refused(lambda: service.save(second), "name_in_use")
+refused(lambda: query.get(999_999_999), "not_found")
+
+# What a client makes of it.
+client = saved("ClientIntegrations", Integration=second, Enabled=True)
+assert client.IntegrationId == second.IntegrationId and client.Enabled
+of_second = service.query(Integration).get(second.IntegrationId).ClientIntegrations
+assert [one.ClientIntegrationId for one in of_second] == [client.ClientIntegrationId]
+
+# An action of an entity: there is no such item, and the service says so.
+for item in service.query(Queue).all():
+    refused(item.Retry, "wrong_state")
+
+# Away with it.
+refused(lambda: service.delete(schedule), "in_use")
+service.delete(client)
+service.delete(first)
+service.delete(second)
+assert mine.all() == []
+for one in (schedule, action, system):
+    service.delete(one)
+print("all done")
