@@ -6,7 +6,7 @@ import sys
 
 import requests
 from odata import ODataService
-from odata.exceptions import ODataError
+from odata.exceptions import NoResultsFound, ODataError
 
 url, token = sys.argv[1:3]
 session = requests.Session()
@@ -103,13 +103,26 @@ again = query.get(first.IntegrationId)
 assert (again.Comment, again.MaxAttempts, again.Continuous, again.ConsentTypeId) == ("changed", 5, True, "Manual")
 assert again.Version == 2, again.Version
 
+# The same change as its documentation shows it, in that very media type.
+media_type = "application/json;odata.metadata=minimal;odata.streaming=true"
+answer = session.patch(
+    url + f"Integrations({first.IntegrationId})", json={"Comment": "seen"}, headers={"Content-Type": media_type, "Accept": media_type}
+)
+assert answer.status_code == 200 and answer.json()["Comment"] == "seen", answer.text
+assert answer.headers["Content-Type"].startswith(media_type), answer.headers
+assert answer.headers["ETag"] == '"3"' == answer.json()["@odata.etag"], answer.headers
+
 # Rules and errors.
 first.IncludeUpdate = False
-refusal = refused(lambda: service.save(first), "invalid")
+refusal = refused(lambda: service.save(first), "include_update_locked")
 assert "IncludeUpdate" in refusal.message, refusal.message
 second.IntegrationName = "Client's changed"
 refused(lambda: service.save(second), "name_in_use")
-refused(lambda: query.get(999_999_999), "not_found")
+try:
+    query.get(999_999_999)
+    raise AssertionError("there is no such integration")
+except NoResultsFound:
+    pass
 
 # What a client makes of it.
 client = saved("ClientIntegrations", Integration=second, Enabled=True)

@@ -15,7 +15,12 @@ async fn a_client_that_knows_odata_and_nothing_else_gets_on() {
     let url = format!("http://{}/OData/", test.api.address);
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/odata/client.sh");
     let folder = concat!(env!("CARGO_TARGET_TMPDIR"), "/odata-client");
-    let run = move || Command::new("sh").args([script, folder, &url, &token]).output().unwrap();
+    let run = move || {
+        Command::new("sh")
+            .args([script, folder, &url, &token])
+            .output()
+            .unwrap()
+    };
     let done = tokio::task::spawn_blocking(run).await.unwrap();
     let said = String::from_utf8_lossy(&done.stderr);
     if done.status.code() == Some(UNAVAILABLE) {

@@ -110,7 +110,8 @@ impl Reader {
                 .key()
                 .and_then(|key| grouped.remove(&key.in_path()))
                 .unwrap_or_default();
-            let more = of.len() > each;
+            // As with lists: as many as were asked for are all that were asked for.
+            let more = of.len() > each && query.top.is_none_or(|top| top > EACH_MAX);
             of.truncate(each);
             entity
                 .expanded
