@@ -2,7 +2,8 @@
 
 mod body;
 mod check;
-mod entity;
+
+mod instance;
 mod metadata;
 mod model;
 mod options;
@@ -14,7 +15,7 @@ mod write;
 
 pub use body::{Purpose, members};
 pub use check::{Path, Type, check, path};
-pub use entity::{Entity, Expanded, Key, Listed};
+pub use instance::{Entity, Expanded, Key, Listed};
 pub use metadata::document;
 pub use model::{Access, BoundAction, Changes, Edm, EntityType, Link, NAMESPACE, Navigation, Parameter, Property};
 pub use options::{Asked, Expand, Options, Order, Query, Refused, parse};

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::{
     EntitySet, NAMESPACE,
-    entity::{Entity, Expanded, Key, Listed},
+    instance::{Entity, Expanded, Key, Listed},
     model::{Edm, Link, Property},
     options::{Expand, Query},
 };
