@@ -23,7 +23,7 @@ use crate::{
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct ListQuery {
-    /// `call_api`, `connection`, `automation`, `registry`, `background` or `delivery`.
+    /// `call_api`, `connection`, `automation`, `client_integration`, `registry`, `background` or `delivery`.
     pub kind: Option<String>,
     /// `idle`, `waiting`, `running`, `stopping`; automations also `suspended` and `paused`; connections `active`, `held`,
     /// `needs_reauthorisation` and `error`.

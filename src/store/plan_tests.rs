@@ -323,3 +323,36 @@ async fn check(store: &Store, expected: &[(&str, &str)]) {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
 }
+
+#[tokio::test]
+async fn items_of_a_long_queue_are_found_by_an_index() {
+    use super::integrations::{claims, purge, state};
+    let directory = tempfile::tempdir().unwrap();
+    let store = migrated(directory.path()).await;
+    let due = "SEARCH integration_queue USING INDEX integration_queue_due (client_integration_id=?";
+    let going = "SEARCH integration_queue USING INDEX integration_queue_going (client_integration_id=?)";
+    let expected = [
+        (claims::CLAIM, due),
+        (state::NEXT_ITEM, due),
+        (claims::GIVE_UP, going),
+        (claims::RECOVER, going),
+        (
+            purge::ITEMS,
+            "SEARCH q USING INDEX integration_queue_old (updated_at<?)",
+        ),
+        (
+            purge::ITEMS,
+            "SEARCH n USING COVERING INDEX integration_queue_by_client_integration_id_item_id_item_version",
+        ),
+        (
+            purge::BARED,
+            "SEARCH integration_queue USING INDEX integration_queue_old (updated_at<?)",
+        ),
+        (
+            purge::LOGS,
+            "SEARCH action_log USING INDEX action_log_by_started_at (started_at<?)",
+        ),
+    ];
+    check(&store, &expected).await;
+    store.close().await.unwrap();
+}

@@ -22,6 +22,7 @@ mod identity;
 mod inspection;
 mod integration_consents;
 mod integrations;
+mod integration_runs;
 mod named_scripts;
 mod odata;
 mod provider_netsuite;

@@ -84,14 +84,14 @@ impl Conclusion {
 pub(super) async fn conclude(run: Run, ended: Result<(), Halt>) -> Conclusion {
     let services = run.services.clone();
     let is_leaving = matches!(ended, Err(Halt::Leave));
-    let partial = run.counts.failed > 0 || run.counts.abandoned > 0;
+    let partial = run.counts.failed > 0 || run.counts.abandoned > 0 || run.left_out.is_some();
     let so_far = if partial {
         RunOutcome::Partial
     } else {
         RunOutcome::Succeeded
     };
     let (outcome, message, drop_selection) = match ended {
-        Ok(()) => (so_far, None, false),
+        Ok(()) => (so_far, run.left_out.clone(), false),
         Err(Halt::Stopped) => {
             let why = "The integration was disabled or its consent ended during this run; the rest waits.";
             (so_far, Some(why.to_owned()), false)

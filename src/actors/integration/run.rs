@@ -22,7 +22,7 @@ use crate::{
         integration::{ActionLogId, RunCounts, RunTrigger},
     },
     store::{
-        self,
+        self, Error,
         integrations::{BeginRun, LoadedClientIntegration, Selection, Whose},
     },
 };
@@ -54,6 +54,8 @@ pub(super) struct Run {
     /// What is still to be selected.
     pub selection: Option<Selection>,
     pub counts: RunCounts,
+    /// Why a row could not be looked at, and is left out.
+    pub left_out: Option<String>,
 }
 
 /// Why a run does not go on.
@@ -100,6 +102,11 @@ async fn work(run: &mut Run) -> Result<(), Halt> {
     // What is in the queue is processed all the same.
     let failed = match selection::select(run).await {
         Err(Halt::Failed(why)) => Some(why),
+        Err(Halt::Store(Error::Content(what))) => Some(format!("A row cannot be read: {what}.")),
+        // The place is of another kind of rows than the integration has now.
+        Err(Halt::Store(Error::Cursor)) => {
+            Some("The rows are not what they were; the next due time looks again.".to_owned())
+        }
         other => other.map(|()| None)?,
     };
     run.desk.at(Step::Processing);
@@ -150,6 +157,7 @@ async fn begin(job: &RunJob) -> store::Result<Option<Run>> {
         started_at: now,
         selection,
         counts: RunCounts::default(),
+        left_out: None,
     }))
 }
 

@@ -84,11 +84,11 @@ async fn pull(run: &Run, selection: &Selection) -> Result<Vec<Candidate>, Halt> 
 }
 
 /// The next rows that meet the filter, and where they go on.
-async fn page(run: &Run, place: Option<String>) -> Result<(Vec<Candidate>, Option<String>), Halt> {
+async fn page(run: &mut Run, place: Option<String>) -> Result<(Vec<Candidate>, Option<String>), Halt> {
     let wanted = SelectRows {
         tenant: run.work.tenant_id,
         client_integration: run.work.id,
-        entity: run.work.integration.entity_id.clone(),
+        entity: run.work.integration.entity_id.trim().to_owned(),
         filter: run.work.filter.clone(),
         again: again(&run.work),
         after: place,
@@ -96,9 +96,8 @@ async fn page(run: &Run, place: Option<String>) -> Result<(Vec<Candidate>, Optio
         now: run.services.clock.now(),
     };
     let page = run.services.store.select_rows(wanted).await?;
-    if let Some(refusal) = &page.refusal {
-        let (client, count) = (run.work.id, page.refused);
-        tracing::warn!(%client, count, "rows of an integration cannot be evaluated: {refusal}");
+    if let Some(why) = page.refusal {
+        run.left_out.get_or_insert(why);
     }
     Ok((page.rows, page.next))
 }

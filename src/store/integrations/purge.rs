@@ -1,8 +1,9 @@
 //! Retention of the queue and of the logs of runs.
 //!
 //! A finished item is more than history: that its row is in the queue is why the row is not sent again. So an item is removed when its
-//! time is over only where nothing can select its row in its version again: an item of a later version is there, it was a pull, or its
-//! client integration is gone. The others are kept bare, without their result; when the row comes in a later version, they go.
+//! time is over only where nothing asks for it again: an item of a later version is there, it was a pull before the last one that was
+//! completed (which says from when on the next one asks), or its client integration is gone. The others are kept bare, without their
+//! result; when the row comes in a later version, they go.
 
 use std::time::Duration;
 
@@ -25,9 +26,12 @@ pub(in crate::store) const ITEMS: &str = "DELETE FROM integration_queue WHERE id
      SELECT q.id FROM integration_queue q \
      WHERE q.updated_at < $1 AND NOT q.bare AND q.state IN ('Completed', 'Cancelled', 'Abandoned') AND (\
         NOT EXISTS (SELECT 1 FROM client_integration c JOIN integration i ON i.id = c.integration_id \
-            WHERE c.id = q.client_integration_id AND i.direction_id = 'Outbound') \
+            WHERE c.id = q.client_integration_id) \
         OR EXISTS (SELECT 1 FROM integration_queue n WHERE n.client_integration_id = q.client_integration_id \
-            AND n.item_id = q.item_id AND n.item_version > q.item_version)) \
+            AND n.item_id = q.item_id AND n.item_version > q.item_version) \
+        OR (EXISTS (SELECT 1 FROM integration i WHERE i.id = q.integration_id AND i.direction_id = 'Inbound') \
+            AND EXISTS (SELECT 1 FROM integration_queue l WHERE l.client_integration_id = q.client_integration_id \
+                AND l.state = 'Completed' AND l.item_updated_on > q.item_updated_on))) \
      ORDER BY q.updated_at LIMIT $2) \
      AND updated_at < $1 AND state IN ('Completed', 'Cancelled', 'Abandoned')";
 

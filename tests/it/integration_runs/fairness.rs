@@ -1,0 +1,80 @@
+//! Nobody waits behind somebody else's 50,000 items.
+
+use std::fmt::Write;
+
+use sea_orm::ConnectionTrait;
+use serde_json::json;
+
+use super::fixture::{Definition, another_tenant, count, large, made, transaction};
+use crate::support::{
+    scene::{Place, eventually},
+    upstream::{Behaviour, Upstream},
+};
+
+const MANY: u64 = 50_000;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_single_item_does_not_wait_for_50_000_of_another_tenant() {
+    let (busy, quiet) = (Upstream::start(), Upstream::start());
+    busy.on("/hook", Behaviour::Json(json!({})));
+    quiet.on("/hook", Behaviour::Json(json!({})));
+    let mut place = Place::new(&[&busy, &quiet]);
+    place.settings.integrations.items_at_once_max = 4;
+    let (tenant, place) = made(place).await;
+    let database = place.database().await;
+    let other = another_tenant(&database).await;
+    // As transactions that were made by hand, in one statement.
+    let mut rows = String::from(
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 50000) \
+         INSERT INTO transactions (id, tenant_id, owner_id, identifier, status, data, created_at, version) ",
+    );
+    let owner = tenant.uuid().simple();
+    write!(
+        rows,
+        "SELECT randomblob(16), X'{owner}', X'{owner}', 't' || i, 1, \
+         '{{\"Amount\": 1500, \"Customer\": {{\"Country\": \"NO\"}}}}', 1700000000000000 + i, 1 FROM n"
+    )
+    .unwrap();
+    database.execute_unprepared(&rows).await.unwrap();
+    let many = Definition {
+        interval: 1,
+        batch_size: 100,
+        parallel: true,
+        ..Definition::new(1, tenant, &busy.url("/hook"))
+    };
+    let one = Definition {
+        interval: 1,
+        ..Definition::new(2, other, &quiet.url("/hook"))
+    };
+    for definition in [&many, &one] {
+        definition.insert(&database, jiff::Timestamp::now()).await;
+    }
+    let scene = place.start().await;
+    for so_many in (1..=10).map(|part| part * MANY / 10) {
+        eventually("they come into the queue", || async {
+            let waiting = count(&database, &many, "Pending").await;
+            waiting >= so_many || !busy.requests_to("/hook").is_empty()
+        })
+        .await;
+    }
+    busy.wait_for("/hook", 20).await;
+    let all = count(&database, &many, "Pending").await + count(&database, &many, "Completed").await;
+    assert!(all + 4 >= MANY, "{all}");
+    transaction(&scene, other, "single", large()).await;
+    quiet.wait_for("/hook", 1).await;
+    eventually("it is done", || async {
+        count(&database, &one, "Completed").await == 1
+    })
+    .await;
+    let waiting = count(&database, &many, "Pending").await;
+    assert!(
+        waiting > MANY / 2,
+        "the other's single item came long before the end of the many: {waiting} wait"
+    );
+    scene.stop().await;
+    assert_eq!(
+        count(&database, &many, "Processing").await,
+        0,
+        "what was on its way has ended"
+    );
+}
