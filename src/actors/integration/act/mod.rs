@@ -14,6 +14,7 @@ mod arrive;
 mod carrier;
 mod ended;
 mod escape;
+mod filters;
 mod function;
 mod import;
 mod inbound;
