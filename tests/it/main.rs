@@ -23,6 +23,7 @@ mod inspection;
 mod integration_consents;
 mod integrations;
 mod integration_runs;
+mod integration_actions;
 mod named_scripts;
 mod odata;
 mod provider_netsuite;

@@ -1,6 +1,7 @@
 //! User scripts in real worker processes: what they may return, what they may not do, what survives what.
 
 mod attacks;
+mod items;
 mod processes;
 mod records;
 mod results;

@@ -1,11 +1,12 @@
 //! What a definition has to be besides well read: its filter, its rules, its templates, scripts and addresses.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use serde_json::json;
 use url::Url;
 
 use crate::{
+    actors::integration::check_template,
     domain::{
         expression::{Place, Problem, Schema, linq, mentions_time},
         integration::{
@@ -97,13 +98,13 @@ pub(super) async fn check_action(
     let scripts = [
         (
             "BodyScript",
-            Kind::Body,
+            Kind::ItemBody,
             &after.body_script,
             before.and_then(|before| before.body_script.as_ref()),
         ),
         (
             "ResultScript",
-            Kind::Record,
+            Kind::ItemResult,
             &after.result_script,
             before.and_then(|before| before.result_script.as_ref()),
         ),
@@ -135,8 +136,28 @@ async fn compile(engine: &Engine, member: &'static str, kind: Kind, source: &str
 }
 
 /// Whether the texts can be used as templates; of secret ones nothing is repeated.
-fn check_templates(_action: &Action, _secrets: &SecretValues) -> Vec<FieldError> {
-    Vec::new()
+fn check_templates(action: &Action, secrets: &SecretValues) -> Vec<FieldError> {
+    let mut wrong = Vec::new();
+    for (member, template) in [("Url", &action.url), ("Body", &action.body)] {
+        if let Some(Err(why)) = template.as_deref().map(check_template) {
+            wrong.push(FieldError::new(member, format!("cannot be used as a template: {why}")));
+        }
+    }
+    let headers = action
+        .headers
+        .as_deref()
+        .and_then(|text| serde_json::from_str(text).ok());
+    let open: BTreeMap<String, serde_json::Value> = headers.unwrap_or_default();
+    let open = open.iter().filter_map(|(name, value)| Some((name, value.as_str()?)));
+    for (name, template) in open.chain(secrets.iter().map(|(name, value)| (name, value.as_str()))) {
+        if let Err(why) = check_template(template) {
+            wrong.push(FieldError::new(
+                "Headers",
+                format!("{name} cannot be used as a template: {why}"),
+            ));
+        }
+    }
+    wrong
 }
 
 /// What a template of an address writes out, where that holds scheme and host: up to its first tag, or to the path before that.

@@ -18,7 +18,7 @@ use crate::domain::{
 const URL_CHARACTERS_MAX: usize = 8_192;
 /// Longest template of a body, characters.
 const BODY_CHARACTERS_MAX: usize = 65_536;
-const METHODS: [&str; 6] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"];
+const METHODS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
 
 /// An action as a request wants it.
 #[derive(Debug, Clone)]

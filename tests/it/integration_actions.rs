@@ -1,0 +1,8 @@
+//! What happens to items of integrations: requests, scripts, credentials, fetches, partner functions; with real servers.
+
+mod credentials;
+mod fixture;
+mod functions;
+mod inbound;
+mod requests;
+mod scripts;
