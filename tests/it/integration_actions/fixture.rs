@@ -5,14 +5,13 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use entity::integration_queue::{self, Model};
 use jiff::Timestamp;
 use orrery::{
-    domain::{ids::TenantId, integration::ClientIntegrationId, odata::EntitySet},
+    domain::{ids::TenantId, odata::EntitySet},
     engine::{caller::Caller, transactions::NewByHand},
     error::Result,
     settings::Settings,
 };
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, Database, DatabaseConnection, EntityTrait};
 use serde_json::{Value, json, value::to_raw_value};
-use uuid::Uuid;
 
 use crate::support::{
     engine::{Api, TestEngine},
@@ -29,12 +28,11 @@ pub struct Acts {
     numbers: AtomicI64,
 }
 
-/// An integration and its use by the tenant.
+/// The numbers of an integration and of its use by the tenant.
 #[derive(Clone, Copy)]
 pub struct Line {
     pub integration: i64,
     pub client: i64,
-    pub uuid: Uuid,
 }
 
 impl Acts {
@@ -106,19 +104,7 @@ impl Acts {
         let integration = self.create(EntitySet::Integrations, with(integration, more)).await;
         let client = with(json!({"IntegrationId": integration, "Enabled": true}), client);
         let client = self.create(EntitySet::ClientIntegrations, client).await;
-        let found = self
-            .engine
-            .engine
-            .store()
-            .client_integration(self.tenant, ClientIntegrationId::from(client))
-            .await
-            .unwrap()
-            .unwrap();
-        Line {
-            integration,
-            client,
-            uuid: found.uuid,
-        }
+        Line { integration, client }
     }
 
     /// An item as it would be queued; gives its number.
