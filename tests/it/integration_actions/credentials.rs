@@ -142,3 +142,21 @@ async fn the_credentials_of_a_connection_go_to_its_own_host_only() {
     assert!(result(&item).contains("go to http://127.0.0.1"), "{item:?}");
     assert!(elsewhere.requests().is_empty());
 }
+
+#[tokio::test]
+async fn the_credentials_that_the_client_entered_go_with_its_items_once_it_consented() {
+    let target = Upstream::start();
+    target.items("/hook", json!({}));
+    let acts = Acts::open().await;
+    acts.put("invoice", "A", json!({})).await;
+    let consent = json!({"ConsentTypeId": "Credentials"});
+    let line = acts.line(json!({"Url": target.url("/hook")}), consent, json!({})).await;
+    acts.submit(line, json!({"Token": SECRET})).await;
+    let item = acts.send(line, "A", 1).await;
+    assert_eq!(item.state, "Completed", "{item:?}");
+    let bearer = format!("Bearer {SECRET}");
+    assert_eq!(
+        target.requests_to("/hook")[0].header("authorization"),
+        Some(bearer.as_str())
+    );
+}

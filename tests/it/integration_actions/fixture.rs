@@ -2,7 +2,10 @@
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use entity::integration_queue::{self, Model};
+use entity::{
+    client_integration,
+    integration_queue::{self, Model},
+};
 use jiff::Timestamp;
 use orrery::{
     domain::{ids::TenantId, odata::EntitySet},
@@ -105,6 +108,17 @@ impl Acts {
         let client = with(json!({"IntegrationId": integration, "Enabled": true}), client);
         let client = self.create(EntitySet::ClientIntegrations, client).await;
         Line { integration, client }
+    }
+
+    /// Enters the credentials that a consent asks for.
+    pub async fn submit(&self, line: Line, body: Value) {
+        let client = client_integration::Entity::find_by_id(line.client)
+            .one(&self.database)
+            .await;
+        let consent = client.unwrap().unwrap().consent_id.expect("a consent has begun");
+        let integrations = self.engine.engine.integrations();
+        let submitted = integrations.act(&self.caller(), EntitySet::Consents, consent, "Submit", &body);
+        submitted.await.unwrap();
     }
 
     /// An item as it would be queued; gives its number.

@@ -1,4 +1,4 @@
-//! Whose credentials go with a request, and where they may go: the client of the action, or the connection.
+//! Whose credentials go with a request, and where they may go: the client of the action, the client's consent, or its connection.
 
 use std::sync::Arc;
 
@@ -6,7 +6,10 @@ use url::{Origin, Url};
 
 use super::{Attempt, ended, request::Built};
 use crate::{
-    actors::{connection::Gate, integration::work::Acted},
+    actors::{
+        connection::Gate,
+        integration::{consent, work::Acted},
+    },
     domain::integration::Action,
     http::{ClientCredentials, Response},
 };
@@ -17,11 +20,13 @@ pub(super) enum Carrier {
     Plain,
     /// Those of the action's client.
     Client(Arc<ClientCredentials>),
+    /// Those that the client of the engine consented to.
+    Consent(Arc<ClientCredentials>),
     /// Those of the connection, sent through its gate.
     Connection(Gate),
 }
 
-/// Finds them: the action's client, else the connection's.
+/// Finds them: the action's client, else the consent's, else the connection's.
 pub(super) async fn carrier(attempt: Attempt<'_>, action: &Action) -> Result<Carrier, Acted> {
     let Attempt { services, work, .. } = attempt;
     let is_own = work.owner_id == work.tenant_id;
@@ -34,6 +39,10 @@ pub(super) async fn carrier(attempt: Attempt<'_>, action: &Action) -> Result<Car
                 other => other,
             }
         });
+    }
+    let consented = consent::consent_credentials(services, work).await;
+    if let Some(credentials) = consented.map_err(|error| ended::of_error(services, &error))? {
+        return Ok(Carrier::Consent(credentials));
     }
     match work.client.connection_id {
         Some(id) => match services.gates.gate(work.tenant_id, id).await {
@@ -89,7 +98,7 @@ impl Carrier {
 
     /// Sends a request that was checked.
     pub async fn send(&self, attempt: Attempt<'_>, built: Built) -> Result<Response, Acted> {
-        let services = attempt.services;
+        let Attempt { services, work, .. } = attempt;
         let mut request = built.request;
         match self {
             Self::Connection(gate) => {
@@ -105,6 +114,20 @@ impl Carrier {
                 request.client = Some(credentials.clone());
                 let sent = services.outbound.send(request).await;
                 sent.map_err(|error| ended::of_http(services, error))
+            }
+            Self::Consent(credentials) => {
+                request.client = Some(credentials.clone());
+                let error = match services.outbound.send(request).await {
+                    Ok(answer) => return Ok(answer),
+                    Err(error) => error,
+                };
+                if error.needs_reauthorisation {
+                    if let Err(error) = consent::consent_refused(services, work, credentials, &error).await {
+                        return Err(ended::of_error(services, &error));
+                    }
+                    return Err(ended::blocked(services, error.message));
+                }
+                Err(ended::of_http(services, error))
             }
         }
     }

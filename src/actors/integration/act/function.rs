@@ -19,7 +19,7 @@ use crate::{
         integration::work::Acted,
     },
     domain::{
-        integration::{Action, IntegrationDirection, TRANSACTION},
+        integration::{Action, IntegrationDirection, QueueItem, TRANSACTION},
         partner_function::{Direction, PartnerFunction},
         record::{TOO_DEEP, is_readable},
     },
@@ -247,7 +247,7 @@ async fn shaped(
     };
     Ok(Ok(PendingExport {
         record_version: row.version,
-        idempotency_key: key_of(attempt, remote),
+        idempotency_key: key_of(attempt, row.version, remote),
         data,
         at: attempt.services.clock.now(),
     }))
@@ -347,7 +347,7 @@ async fn refreshed(attempt: Attempt<'_>, ready: &Ready, parcel: &mut Parcel, mes
         version: found.version,
     };
     let fresh = PendingExport {
-        idempotency_key: key_of(attempt, Some(&remote)),
+        idempotency_key: key_of(attempt, parcel.export.record_version, Some(&remote)),
         ..parcel.export.clone()
     };
     let (store, key) = (&attempt.services.store, attempt.item.item_id.clone());
@@ -386,9 +386,15 @@ fn of_trouble(trouble: Trouble) -> Missed {
     }
 }
 
-/// The name of the item at the provider, which takes 50 characters at most; on top of a counterpart, that of this update.
-fn key_of(attempt: Attempt<'_>, remote: Option<&RemoteRef>) -> String {
-    let mut name = attempt.item.idempotency_key();
+/// The name of this version of the row at the provider, which takes 50 characters at most; on top of a counterpart, that of this
+/// update. Of the version that was queued it is that of the item.
+fn key_of(attempt: Attempt<'_>, version: i64, remote: Option<&RemoteRef>) -> String {
+    let queued = attempt.item.clone();
+    let mut name = QueueItem {
+        item_version: version,
+        ..queued
+    }
+    .idempotency_key();
     if let Some(remote) = remote {
         name = Value::from(vec![Some(name), Some(remote.id.clone()), remote.version.clone()]).to_string();
     }

@@ -106,9 +106,12 @@ async fn take(
             Shaped::Failed(message) => counts.refuse(&remote.id, &message),
             Shaped::Data { data, key } => {
                 let named = key.as_deref().unwrap_or(&remote.id);
-                match remote.deleted || arrive::is_wanted(attempt, named, &data).unwrap_or(false) {
-                    false => counts.leave_out(),
-                    true => items.push(Incoming {
+                let wanted = match remote.deleted {
+                    true => Ok(true),
+                    false => arrive::is_wanted(attempt, named, &data),
+                };
+                match wanted {
+                    Ok(true) => items.push(Incoming {
                         remote_id: remote.id,
                         remote_version: remote.version,
                         remote_updated_at: remote.updated_at,
@@ -116,6 +119,8 @@ async fn take(
                         data,
                         key,
                     }),
+                    Ok(false) => counts.leave_out(),
+                    Err(why) => counts.refuse(named, &why),
                 }
             }
         }
