@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use entity::{
-    client_integration,
+    client_integration, integration,
     integration_queue::{self, Model},
 };
 use jiff::Timestamp;
@@ -104,7 +104,24 @@ impl Acts {
             "ConsentTypeId": "None",
             "Active": true,
         });
-        let integration = self.create(EntitySet::Integrations, with(integration, more)).await;
+        let integration = with(integration, more);
+        let is_destination =
+            integration["EntityId"] == "Transaction" && integration["IntegrationDirectionId"] == "Inbound";
+        let integration = match is_destination {
+            false => self.create(EntitySet::Integrations, integration).await,
+            // People cannot ask for that as yet.
+            true => {
+                let made = with(integration, json!({"EntityId": "placeholder"}));
+                let made = self.create(EntitySet::Integrations, made).await;
+                let row = integration::ActiveModel {
+                    id: Set(made),
+                    entity_id: Set("Transaction".to_owned()),
+                    ..Default::default()
+                };
+                row.update(&self.database).await.unwrap();
+                made
+            }
+        };
         let client = with(json!({"IntegrationId": integration, "Enabled": true}), client);
         let client = self.create(EntitySet::ClientIntegrations, client).await;
         Line { integration, client }
@@ -116,8 +133,8 @@ impl Acts {
             .one(&self.database)
             .await;
         let consent = client.unwrap().unwrap().consent_id.expect("a consent has begun");
-        let integrations = self.engine.engine.integrations();
-        let submitted = integrations.act(&self.caller(), EntitySet::Consents, consent, "Submit", &body);
+        let (integrations, caller) = (self.engine.engine.integrations(), self.caller());
+        let submitted = integrations.act(&caller, EntitySet::Consents, consent, "Submit", &body);
         submitted.await.unwrap();
     }
 
@@ -140,6 +157,7 @@ impl Acts {
             due_at: Set(now.as_microsecond() + 86_400_000_000),
             created_at: Set(now.as_microsecond()),
             updated_at: Set(now.as_microsecond()),
+            bare: Set(false),
             ..Default::default()
         };
         row.insert(&self.database).await.unwrap();

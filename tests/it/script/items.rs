@@ -68,7 +68,7 @@ async fn an_item_is_seen_and_answered_for() {
         (Kind::ItemBody, "return 5", "A body script must return"),
         (Kind::ItemResult, "return 5", "A result script must return"),
         (Kind::ItemResult, "return async () => {}", "a function"),
-        (Kind::ItemResult, "nope()", "nope is not defined (result script, line 1"),
+        (Kind::ItemResult, "nope()", "nope is not defined (line 1, column 1)"),
     ] {
         let error = script_error(&pool, job(kind, source)).await;
         assert!(error.to_string().contains(said), "{source}: {error}");
