@@ -171,8 +171,8 @@ impl Parser {
     fn sum(&mut self) -> Parsed {
         self.level(&["add", "sub"], Self::product, |found, left, right| {
             match (found, seconds_of(&right)) {
-                (0, Some(seconds)) => moved(left, &right, seconds),
-                (1, Some(seconds)) => moved(left, &right, -seconds),
+                (0, Some(seconds)) => moved(*left, &right, seconds),
+                (1, Some(seconds)) => moved(*left, &right, -seconds),
                 (0, None) => Kind::Reckon(Reckoning::Add, left, right),
                 _ => Kind::Reckon(Reckoning::Subtract, left, right),
             }
@@ -322,8 +322,8 @@ fn seconds_of(expr: &Expr) -> Option<f64> {
     }
 }
 
-fn moved(time: Box<Expr>, duration: &Expr, seconds: f64) -> Kind {
-    Kind::Call(Function::AddSeconds, vec![*time, number(seconds, duration.span)])
+fn moved(time: Expr, duration: &Expr, seconds: f64) -> Kind {
+    Kind::Call(Function::AddSeconds, vec![time, number(seconds, duration.span)])
 }
 
 #[cfg(test)]

@@ -2,7 +2,6 @@
 
 mod body;
 mod check;
-
 mod instance;
 mod metadata;
 mod model;

@@ -317,7 +317,7 @@ fn expand(of: &EntityType, value: &str, depth: usize) -> Result<Vec<Expand>, Ref
                 .navigations
                 .iter()
                 .filter(|navigation| matches!(navigation.link, Link::One(_)));
-            expanded.extend(single.map(|navigation| whole(navigation)));
+            expanded.extend(single.map(whole));
             continue;
         }
         let Some(navigation) = of.navigation(name) else {
