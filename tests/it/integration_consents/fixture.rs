@@ -68,6 +68,8 @@ impl Scene {
         }
         let (clock, manual) = Clock::manual(begins_at());
         start.clock = clock;
+        // Tests move the clock; who signed in stays so.
+        start.settings.gateway.token_hours = 8_760;
         let test = start.start().await;
         let provider = FakeOauth::start();
         provider.register(&format!("http://{}{CALLBACK}", test.api.address));

@@ -21,13 +21,13 @@ async fn made(api: &Api, set: &str, key: &str, body: Value) -> i64 {
 }
 
 /// An integration that asks for consents of a type; its number.
-async fn integration(api: &Api, provider: &FakeOauth, kind: &str) -> i64 {
+pub async fn integration(api: &Api, provider: &FakeOauth, kind: &str) -> i64 {
     let system = json!({
         "IntegrationSystemName": "Bank", "AuthorizeUrl": provider.authorize_url(), "TokenUrl": provider.token_url(),
         "OAuthClientId": CLIENT_ID, "OAuthClientSecret": CLIENT_SECRET, "OAuthScope": "read write",
     });
     let system = made(api, "IntegrationSystems", "IntegrationSystemId", system).await;
-    let schedule = json!({"ScheduleName": "Daily", "Kind": "Interval", "IntervalSeconds": 86_400});
+    let schedule = json!({"ScheduleName": "Often", "Kind": "Interval", "IntervalSeconds": 60});
     let schedule = made(api, "Schedules", "ScheduleId", schedule).await;
     let action = json!({"ActionName": "Send", "Kind": "Http", "Url": provider.resource()});
     let action = made(api, "Actions", "ActionId", action).await;
@@ -39,7 +39,7 @@ async fn integration(api: &Api, provider: &FakeOauth, kind: &str) -> i64 {
 }
 
 /// Enables it; the paths of the client integration and of its consent.
-async fn enabled(api: &Api, integration: i64) -> (String, String) {
+pub async fn enabled(api: &Api, integration: i64) -> (String, String) {
     let body = json!({"IntegrationId": integration, "Enabled": true});
     let reply = api.post("/OData/ClientIntegrations", &body).await.expect(201);
     let number = |name: &str| reply.json[name].as_i64().unwrap_or_else(|| panic!("{reply:?}"));
@@ -49,7 +49,7 @@ async fn enabled(api: &Api, integration: i64) -> (String, String) {
     )
 }
 
-fn link(consent: &Reply) -> Url {
+pub fn link(consent: &Reply) -> Url {
     let text = consent.json["AuthorizeUrl"].as_str();
     Url::parse(text.unwrap_or_else(|| panic!("{consent:?}"))).unwrap()
 }
