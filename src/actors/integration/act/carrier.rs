@@ -102,8 +102,15 @@ impl Carrier {
         let mut request = built.request;
         match self {
             Self::Connection(gate) => {
-                let version = gate.account().version;
-                let sent = gate.send(version, request).await;
+                let account = gate.account();
+                // What the provider wants with every request, such as whose books they are.
+                for (name, value) in gate.provider().check(&account).headers {
+                    let is_there = |(known, _): &(String, String)| known.eq_ignore_ascii_case(&name);
+                    if !request.headers.iter().any(is_there) {
+                        request.headers.push((name, value));
+                    }
+                }
+                let sent = gate.send(account.version, request).await;
                 sent.map_err(|refused| ended::of_refusal(services, refused))
             }
             Self::Plain => {

@@ -125,10 +125,7 @@ fn numbers(environment: &mut Environment<'_>) {
         _ => Ok(Value::from(number_of(value)?.abs())),
     });
     environment.add_filter("int", |value: &Value| {
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "beyond the range it is the end of the range"
-        )]
+        // Beyond the range it is the end of the range.
         let whole = number_of(value)?.trunc() as i64;
         Ok::<_, Error>(Value::from(whole))
     });
