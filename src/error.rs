@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, fmt, sync::Arc};
 
-use crate::domain::validate::FieldError;
+use crate::domain::{integration::rules::Rule, validate::FieldError};
 
 /// What went wrong, as a stable word that clients may branch on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -22,7 +22,7 @@ pub enum Code {
     /// Readable, but not acceptable; see `fields`.
     Invalid,
     /// As [`Code::Invalid`], by a rule that has a word of its own.
-    Rule(&'static str),
+    Rule(Rule),
     /// The request did not arrive in time.
     RequestTimeout,
     /// Body not in a media type that is understood.
@@ -78,7 +78,7 @@ impl Code {
             Code::MethodNotAllowed => "method_not_allowed",
             Code::BadRequest => "bad_request",
             Code::Invalid => "invalid",
-            Code::Rule(rule) => rule,
+            Code::Rule(rule) => rule.as_str(),
             Code::RequestTimeout => "request_timeout",
             Code::UnsupportedMediaType => "unsupported_media_type",
             Code::NotAcceptable => "not_acceptable",
@@ -180,7 +180,7 @@ impl Error {
     }
 
     /// Names the rule that forbids it.
-    pub fn with_rule(mut self, rule: &'static str) -> Self {
+    pub fn with_rule(mut self, rule: Rule) -> Self {
         self.code = Code::Rule(rule);
         self
     }

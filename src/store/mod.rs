@@ -12,7 +12,7 @@ use sea_orm::{
 };
 use tokio::runtime::{Builder, Handle, Runtime};
 
-use crate::{clock::Clock, settings};
+use crate::{clock::Clock, domain::integration::rules::Rule, settings};
 
 pub mod api_tokens;
 pub mod audit;
@@ -100,7 +100,7 @@ pub enum Error {
     #[error("{member}: {message}")]
     Broken {
         /// Stable word of the rule, where it has one.
-        rule: Option<&'static str>,
+        rule: Option<Rule>,
         /// Which member.
         member: &'static str,
         /// What is wrong with it.

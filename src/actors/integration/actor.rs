@@ -188,6 +188,11 @@ impl IntegrationActor {
         });
         let (tenant, subject) = (self.member.tenant_id, self.member.id);
         let events = &self.services.events;
+        if let Some(why) = ended.disabled.clone() {
+            let number = ended.whose.id;
+            let told = move || json!({ "clientIntegrationId": number, "reason": why });
+            events.publish_with(tenant, ended.finished_at, "integration.disabled", subject, told);
+        }
         events.publish_with(
             tenant,
             ended.finished_at,

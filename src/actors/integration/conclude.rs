@@ -55,6 +55,8 @@ pub(super) struct Ended {
     pub finished_at: Timestamp,
     pub outcome: RunOutcome,
     pub counts: RunCounts,
+    /// Why it was disabled for its client, if it was.
+    pub disabled: Option<String>,
 }
 
 impl Conclusion {
@@ -84,6 +86,10 @@ impl Conclusion {
 pub(super) async fn conclude(run: Run, ended: Result<(), Halt>) -> Conclusion {
     let services = run.services.clone();
     let is_leaving = matches!(ended, Err(Halt::Leave));
+    let disable = match &ended {
+        Err(Halt::Broken(why)) => Some(cut(why)),
+        _ => None,
+    };
     let partial = run.counts.failed > 0 || run.counts.abandoned > 0 || run.left_out.is_some();
     let so_far = if partial {
         RunOutcome::Partial
@@ -101,6 +107,7 @@ pub(super) async fn conclude(run: Run, ended: Result<(), Halt>) -> Conclusion {
             (RunOutcome::Interrupted, Some(why.to_owned()), false)
         }
         Err(Halt::Failed(why)) => (RunOutcome::Failed, Some(why), true),
+        Err(Halt::Broken(why)) => (RunOutcome::Failed, Some(why), false),
         Err(Halt::Store(error)) => {
             tracing::error!(client_integration.id = %run.whose.id, error = ?error, "a run cannot be stored");
             let fatal = matches!(
@@ -122,6 +129,7 @@ pub(super) async fn conclude(run: Run, ended: Result<(), Halt>) -> Conclusion {
         message: message.map(|text| cut(&text)),
         finished_at: now,
         drop_selection,
+        disable: disable.clone(),
     };
     let written = until_stored(&services, async || {
         services.store.end_integration_run(end.clone(), services.epoch).await
@@ -138,9 +146,12 @@ pub(super) async fn conclude(run: Run, ended: Result<(), Halt>) -> Conclusion {
         finished_at: now,
         outcome,
         counts: run.counts,
+        disabled: disable.clone(),
     };
     let next = match outcome {
         _ if is_leaving => Next::Leave,
+        // The rows say that it has no actor any more.
+        _ if disable.is_some() => Next::Unclear,
         // What stood in the way of this run may stand in the way of the next one, too.
         RunOutcome::Failed if !drop_selection => Next::Later(now.checked_add(STORE_AGAIN).unwrap_or(now)),
         _ => Next::Rows(rows(&left)),

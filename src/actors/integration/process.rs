@@ -161,6 +161,12 @@ impl Going {
         };
         let Some(item) = self.items.remove(&id) else { return };
         self.batch.ended(1);
+        if let (Acted::Broken { message }, true) = (&acted, self.halt.is_none()) {
+            // It would fail for the next item, too: a person has to look at the script first.
+            self.halt = Some(Halt::Broken(message.clone()));
+            self.batch.stop();
+            self.asking = None;
+        }
         let now = run.services.clock.now();
         let settled = settle(&item, attempt(acted), run.work.integration.max_attempts, now);
         run.services.metrics.integrations.settled(settled.state);

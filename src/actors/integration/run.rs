@@ -67,6 +67,8 @@ pub(super) enum Halt {
     Stopped,
     /// Nothing can be selected: why, for people.
     Failed(String),
+    /// A script of the action failed in a way that nobody handles: it is disabled for this client, and why.
+    Broken(String),
     /// The store does not take what was done.
     Store(store::Error),
 }

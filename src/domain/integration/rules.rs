@@ -2,11 +2,36 @@
 
 use super::{Integration, IntegrationDirection};
 
+/// A rule with a word of its own, on which clients may branch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Rule {
+    IncludeUpdateLocked,
+    IncludeUpdateNotAllowed,
+    ContinuousNotAllowed,
+    ContinuousWithoutExpiry,
+    ScheduleFixed,
+}
+
+impl Rule {
+    /// The word.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::IncludeUpdateLocked => "include_update_locked",
+            Self::IncludeUpdateNotAllowed => "include_update_not_allowed",
+            Self::ContinuousNotAllowed => "continuous_not_allowed",
+            Self::ContinuousWithoutExpiry => "continuous_without_expiry",
+            Self::ScheduleFixed => "schedule_fixed",
+        }
+    }
+}
+
 /// A rule that a definition breaks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Broken {
-    /// Its stable word.
-    pub rule: &'static str,
+    /// Which.
+    pub rule: Rule,
     /// The member that breaks it.
     pub member: &'static str,
     /// For people.
@@ -24,7 +49,7 @@ pub fn flags(before: Option<&Integration>, after: &Integration) -> Option<Broken
     let stays_continuous = after.continuous && before.is_some_and(|before| before.continuous);
     if stays_continuous && before.is_some_and(|before| before.include_update != after.include_update) {
         return Some(Broken {
-            rule: "include_update_locked",
+            rule: Rule::IncludeUpdateLocked,
             member: "IncludeUpdate",
             message: "cannot be changed while Continuous is true: set Continuous to false first, or with it".to_owned(),
         });
@@ -45,14 +70,14 @@ pub fn flags(before: Option<&Integration>, after: &Integration) -> Option<Broken
     let outbound = lacks(false);
     if after.include_update && !outbound.is_empty() {
         return Some(Broken {
-            rule: "include_update_not_allowed",
+            rule: Rule::IncludeUpdateNotAllowed,
             member: "IncludeUpdate",
             message: format!("may be true only for integrations that are active and outbound, and {outbound}"),
         });
     }
     let updates = lacks(true);
     (after.continuous && !updates.is_empty()).then(|| Broken {
-        rule: "continuous_not_allowed",
+        rule: Rule::ContinuousNotAllowed,
         member: "Continuous",
         message: format!(
             "may be true only for integrations that are active and outbound and have IncludeUpdate, and {updates}"
@@ -64,7 +89,7 @@ pub fn flags(before: Option<&Integration>, after: &Integration) -> Option<Broken
 #[must_use]
 pub fn expiry(after: &Integration, mentions_time: bool) -> Option<Broken> {
     (after.continuous && !mentions_time).then(|| Broken {
-        rule: "continuous_without_expiry",
+        rule: Rule::ContinuousWithoutExpiry,
         member: "Filter",
         message: "must mention a time where Continuous is true, so that rows are not processed for ever: for example \
                   `and CreatedAt > DateTime.UtcNow.AddDays(-7)`"
@@ -108,9 +133,9 @@ mod tests {
                 let (active, updates, continuous) = (bits & 1 != 0, bits & 2 != 0, bits & 4 != 0);
                 let is_fit = active && direction == Outbound;
                 let expected = if updates && !is_fit {
-                    Some("include_update_not_allowed")
+                    Some(Rule::IncludeUpdateNotAllowed)
                 } else if continuous && !(is_fit && updates) {
-                    Some("continuous_not_allowed")
+                    Some(Rule::ContinuousNotAllowed)
                 } else {
                     None
                 };
@@ -125,7 +150,7 @@ mod tests {
         use IntegrationDirection::Outbound;
         let before = with(Outbound, true, true, true);
         let rule = |after| flags(Some(&before), &after).map(|broken| broken.rule);
-        assert_eq!(rule(with(Outbound, true, false, true)), Some("include_update_locked"));
+        assert_eq!(rule(with(Outbound, true, false, true)), Some(Rule::IncludeUpdateLocked));
         assert_eq!(rule(with(Outbound, true, false, false)), None);
         assert_eq!(rule(with(Outbound, true, true, false)), None);
         assert_eq!(rule(before.clone()), None);
@@ -135,7 +160,7 @@ mod tests {
     fn continuous_needs_an_expiry() {
         use IntegrationDirection::Outbound;
         let continuous = with(Outbound, true, true, true);
-        assert_eq!(expiry(&continuous, false).unwrap().rule, "continuous_without_expiry");
+        assert_eq!(expiry(&continuous, false).unwrap().rule, Rule::ContinuousWithoutExpiry);
         assert_eq!(expiry(&continuous, true), None);
         assert_eq!(expiry(&with(Outbound, true, true, false), false), None);
     }

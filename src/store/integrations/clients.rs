@@ -13,7 +13,7 @@ use super::{
 use crate::{
     domain::{
         ids::TenantId,
-        integration::{ClientIntegration, ClientIntegrationId, IntegrationId, Stamp},
+        integration::{ClientIntegration, ClientIntegrationId, IntegrationId, Stamp, rules::Rule},
     },
     store::{
         Error, Result, Store,
@@ -188,7 +188,7 @@ async fn check(
     {
         if !definition.value.allow_schedule_change {
             return Err(Error::Broken {
-                rule: Some("schedule_fixed"),
+                rule: Some(Rule::ScheduleFixed),
                 member: "ScheduleId",
                 message: format!(
                     "must stay empty: the integration {:?} does not allow clients a schedule of their own",

@@ -50,6 +50,8 @@ pub struct EndRun {
     pub finished_at: Timestamp,
     /// The selection cannot be made: it is not gone on with.
     pub drop_selection: bool,
+    /// It is disabled for its client with this end, and why.
+    pub disable: Option<String>,
 }
 
 impl Store {
@@ -123,11 +125,29 @@ impl Store {
                 }
                 state::write(transaction, whose, changed, now).await?;
                 count_run(transaction, whose).await?;
+                if let Some(why) = end.disable {
+                    disable(transaction, whose, why, now).await?;
+                }
                 state::left(transaction, whose).await
             })
         })
         .await
     }
+}
+
+/// As a person would, but with the reason.
+async fn disable(transaction: &DatabaseTransaction, whose: Whose, why: String, now: i64) -> Result<()> {
+    use entity::client_integration::{Column, Entity};
+    Entity::update_many()
+        .col_expr(Column::Enabled, Expr::value(false))
+        .col_expr(Column::DisabledReason, Expr::value(why))
+        .col_expr(Column::Version, Expr::col(Column::Version).add(1_i64))
+        .col_expr(Column::UpdatedAt, Expr::value(now))
+        .filter(Column::Id.eq(whose.id.get()))
+        .filter(Column::TenantId.eq(whose.tenant_id.uuid()))
+        .exec(transaction)
+        .await?;
+    Ok(())
 }
 
 async fn count_run(transaction: &DatabaseTransaction, whose: Whose) -> Result<()> {

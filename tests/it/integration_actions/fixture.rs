@@ -6,7 +6,6 @@ use entity::{
     client_integration, integration,
     integration_queue::{self, Model},
 };
-use jiff::Timestamp;
 use orrery::{
     domain::{ids::TenantId, odata::EntitySet},
     engine::{caller::Caller, transactions::NewByHand},
@@ -141,7 +140,7 @@ impl Acts {
     /// An item as it would be queued; gives its number.
     pub async fn queue(&self, line: Line, item_id: &str, version: i64) -> i64 {
         let number = 1_000 + self.numbers.fetch_add(1, Ordering::Relaxed);
-        let now = Timestamp::now();
+        let now = orrery::clock::Clock::system().now();
         let row = integration_queue::ActiveModel {
             id: Set(number),
             tenant_id: Set(self.tenant.uuid()),

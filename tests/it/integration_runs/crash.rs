@@ -5,7 +5,6 @@ use std::{
     time::Duration,
 };
 
-use jiff::Timestamp;
 use serde_json::json;
 
 use super::fixture::{Definition, count, keys, logs, sent};
@@ -42,7 +41,7 @@ async fn prepared(url: &str, data: &std::path::Path, target: &Upstream) -> Defin
         ..Definition::new(1, tenant, &target.url("/hook"))
     };
     let database = sea_orm::Database::connect(url).await.unwrap();
-    definition.insert(&database, Timestamp::now()).await;
+    definition.insert(&database, orrery::clock::Clock::system().now()).await;
     database.close().await.unwrap();
     definition
 }

@@ -47,7 +47,7 @@ async fn a_single_item_does_not_wait_for_50_000_of_another_tenant() {
         ..Definition::new(2, other, &quiet.url("/hook"))
     };
     for definition in [&many, &one] {
-        definition.insert(&database, jiff::Timestamp::now()).await;
+        definition.insert(&database, orrery::clock::Clock::system().now()).await;
     }
     let scene = place.start().await;
     for so_many in (1..=10).map(|part| part * MANY / 10) {

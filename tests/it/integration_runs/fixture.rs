@@ -197,7 +197,7 @@ impl Runs {
         let mut place = Place::new(targets);
         url.clone_into(&mut place.settings.database.url);
         let (tenant, place) = made(place).await;
-        let now = Timestamp::now();
+        let now = orrery::clock::Clock::system().now();
         let database = place.database().await;
         for definition in make(tenant) {
             definition.insert(&database, now).await;
@@ -275,7 +275,7 @@ pub async fn made(place: Place) -> (TenantId, Place) {
 
 /// Another tenant.
 pub async fn another_tenant(database: &DatabaseConnection) -> TenantId {
-    let (id, now) = (Uuid::now_v7(), Timestamp::now().as_microsecond());
+    let (id, now) = (Uuid::now_v7(), orrery::clock::Clock::system().now().as_microsecond());
     let row = tenant::ActiveModel {
         id: Set(id),
         company_id: Set("2".to_owned()),

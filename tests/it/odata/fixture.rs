@@ -17,9 +17,6 @@ pub const AT: i64 = 1_769_854_830_000_000;
 pub struct Filled {
     pub test: TestEngine,
     pub other: Api,
-    pub db: DatabaseConnection,
-    pub own: Uuid,
-    pub others: Uuid,
 }
 
 /// Fills the first tenant with two integrations (the first is managed), a client integration and a queue; the second tenant with one
@@ -49,13 +46,7 @@ pub async fn filled(url: &str) -> Filled {
     for (entity, key) in [("customer", "C1"), ("widget", "W1"), ("widget", "W2")] {
         row(&db, own, entity, key).await;
     }
-    Filled {
-        test,
-        other,
-        db,
-        own,
-        others,
-    }
+    Filled { test, other }
 }
 
 impl Filled {

@@ -1,10 +1,6 @@
 //! The selection of rows for integrations, on SQLite and on PostgreSQL.
 
-use std::{
-    collections::BTreeSet,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeSet, sync::Arc};
 
 use entity::{integration_queue, record, transaction};
 use jiff::Timestamp;
@@ -436,12 +432,10 @@ async fn a_selective_filter_over_many_rows_works_in_bounded_steps() {
         scene.db.execute_unprepared(&insert).await.unwrap();
         let mut wanted = scene.wanted("Transaction", "Amount > 100 and Amount % 20000 == 0 and Note == \"0\"", Again::Never);
         wanted.limit = 100;
-        let begun = Instant::now();
         let pages = scene.all(wanted.clone()).await;
         let names: Vec<_> = pages.iter().flat_map(|page| &page.rows).map(|row| row.item_name.as_str()).collect();
         assert_eq!(names, ["T-20000", "T-40000", "T-60000"]);
         assert_eq!(pages.len(), 2, "50,000 rows are looked at by one call");
-        assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", begun.elapsed());
         // The writer is free meanwhile.
         let (selected, written) = tokio::join!(scene.store.select_rows(wanted), async {
             let mut row = scene.transaction(70_000, 1, "{\"Amount\":1}").into_active_model().reset_all();

@@ -31,9 +31,9 @@ mod calls;
 mod lex;
 mod parse;
 #[cfg(test)]
-mod refused;
+mod refused_tests;
 #[cfg(test)]
-mod round_trip;
+mod round_trip_tests;
 #[cfg(test)]
 mod tests;
 mod words;

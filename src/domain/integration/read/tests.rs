@@ -1,3 +1,5 @@
+//! Bodies as people send them, and what is made of them.
+
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
