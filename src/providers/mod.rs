@@ -183,6 +183,10 @@ pub trait Provider: Send + Sync {
     fn object(&self, account: &Account, name: &str) -> Result<Object, Trouble>;
     /// The cheapest request that shows whether the credentials work.
     fn check(&self, account: &Account) -> Request;
+    /// What goes with every request for the account's data; requests that people write themselves get it as well.
+    fn headers(&self, account: &Account) -> Vec<(String, String)> {
+        self.check(account).headers
+    }
     /// What the answer to [`Provider::check`] says, in a sentence.
     ///
     /// # Errors

@@ -94,6 +94,10 @@ impl Provider for Xero {
         common::get(format!("{base}{}", DATA.check_path))
     }
 
+    fn headers(&self, account: &Account) -> Vec<(String, String)> {
+        in_organisation(account, self.check(account)).headers
+    }
+
     fn read_check(&self, account: &Account, answer: &Response) -> Result<String, Trouble> {
         let body = usable(account, answer, TroubleKind::Unusable)?;
         let organisations = body.as_array().ok_or_else(|| {

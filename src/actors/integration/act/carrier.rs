@@ -104,7 +104,7 @@ impl Carrier {
             Self::Connection(gate) => {
                 let account = gate.account();
                 // What the provider wants with every request, such as whose books they are.
-                for (name, value) in gate.provider().check(&account).headers {
+                for (name, value) in gate.provider().headers(&account) {
                     let is_there = |(known, _): &(String, String)| known.eq_ignore_ascii_case(&name);
                     if !request.headers.iter().any(is_there) {
                         request.headers.push((name, value));
