@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::fixture::{Acts, result};
-use crate::support::{postgres::for_each_database, upstream::Upstream};
+use crate::support::{postgres::for_each_database, scene::eventually, upstream::Upstream};
 
 #[tokio::test]
 async fn scripts_make_the_body_and_write_back_into_the_record() {
@@ -68,7 +68,7 @@ async fn a_result_script_can_say_that_it_failed() {
 }
 
 #[tokio::test]
-async fn a_script_that_breaks_ends_its_item_for_good() {
+async fn a_script_that_breaks_ends_its_item_for_good_and_disables_the_integration_for_its_client() {
     let target = Upstream::start();
     target.items("/hook", json!({}));
     let acts = Acts::open_with(|settings| settings.script.wall_ms = 1_000).await;
@@ -94,5 +94,23 @@ async fn a_script_that_breaks_ends_its_item_for_good() {
         );
         assert!(result(&item).contains(said), "{script}: {item:?}");
         assert!(result(&item).len() < 8_200);
+        // It would break for the next item as well, so a person has to look first.
+        let client = format!("/OData/ClientIntegrations({})", line.client);
+        eventually("it is disabled for the client", || async {
+            acts.api.get(&client).await.expect(200).json["Enabled"] == false
+        })
+        .await;
+        let shown = acts.api.get(&client).await.expect(200).json;
+        assert!(shown["DisabledReason"].as_str().unwrap().contains(said), "{shown}");
+        let enabled = acts
+            .api
+            .patch(&client, &json!({"Enabled": true}))
+            .await
+            .expect(200)
+            .json;
+        assert_eq!(
+            (&enabled["Enabled"], &enabled["DisabledReason"]),
+            (&json!(true), &Value::Null)
+        );
     }
 }
