@@ -2,7 +2,6 @@
 //! of tokens.
 
 mod fixture;
-mod items;
 mod links;
 mod odata;
 mod people;

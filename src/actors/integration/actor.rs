@@ -158,7 +158,11 @@ impl IntegrationActor {
                 Finished::Rows(rows)
             }
             Next::Unclear => Finished::Unclear,
-            Next::Later(at) => Finished::Later(at),
+            Next::Later(at) => {
+                // The store refused: what was on its way may still be marked as such, and nothing is going now.
+                self.is_recovered = false;
+                Finished::Later(at)
+            }
             Next::Leave => {
                 if !self.services.is_draining() {
                     self.exit = ExitReason::Fenced;

@@ -5,6 +5,7 @@ use std::fmt;
 use super::{
     model::{Access, Edm, EntityType, Link, Property},
     options::unknown,
+    sets::EntitySet,
 };
 use crate::domain::expression::{Comparison, Expr, Function, Kind, Literal, Problem, odata::fault};
 
@@ -91,6 +92,10 @@ pub fn path(of: &EntityType, expr: &Expr) -> Result<Path, Problem> {
             Some(_) => return Err(at(format!("{name} leads to many, of which none can be named here"))),
             None => return Err(at(unknown(of, name))),
         };
+        // Which entities there are is worked out anew for each row.
+        if found.target == EntitySet::Entities {
+            return Err(at(format!("{name} is not followed here; compare EntityId")));
+        }
         *place = Some(found);
         of = found.target.entity_type();
     }

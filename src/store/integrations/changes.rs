@@ -242,6 +242,9 @@ impl Store {
                         tenant_id: other,
                         before: for_others.before.clone(),
                         after: for_others.after.clone(),
+                        // People of the operator are nobody's in other tenants.
+                        user_id: None,
+                        token_id: None,
                         ..entry.clone()
                     };
                     audit::record(txn, &clock, entry).await?;

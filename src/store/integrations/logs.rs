@@ -145,6 +145,8 @@ async fn disable(transaction: &DatabaseTransaction, whose: Whose, why: String, n
         .col_expr(Column::UpdatedAt, Expr::value(now))
         .filter(Column::Id.eq(whose.id.get()))
         .filter(Column::TenantId.eq(whose.tenant_id.uuid()))
+        // A person's own words stay.
+        .filter(Column::Enabled.eq(true))
         .exec(transaction)
         .await?;
     Ok(())

@@ -58,8 +58,12 @@ async fn a_single_item_does_not_wait_for_50_000_of_another_tenant() {
         .await;
     }
     busy.wait_for("/hook", 20).await;
-    let all = count(&database, &many, "Pending").await + count(&database, &many, "Completed").await;
-    assert!(all + 4 >= MANY, "{all}");
+    let mut all = 0;
+    for state in ["Pending", "Processing", "Completed", "Failed"] {
+        all += count(&database, &many, state).await;
+    }
+    // Between two counts an item may come into a state that was counted already.
+    assert!(all + 64 >= MANY, "{all}");
     transaction(&scene, other, "single", large()).await;
     quiet.wait_for("/hook", 1).await;
     eventually("it is done", || async {

@@ -73,6 +73,12 @@ impl Carrier {
     /// Checks that what is secret goes where the action says, whatever the values in its address are.
     pub fn check(&self, built: &Built) -> Result<(), Acted> {
         let aim = Url::parse(&built.request.url).ok().map(|url| url.origin());
+        // They are the action's, and may be another tenant's: a client's connection does not choose where they go.
+        if !built.request.secret_headers.is_empty() && (built.origin.is_none() || built.origin != aim) {
+            let message = "The Url must name its scheme and host before the first value that is put in, because the action has \
+                           secret headers.";
+            return Err(ended::failed(message, true));
+        }
         let may_go = match self {
             Self::Plain if built.request.secret_headers.is_empty() => return Ok(()),
             Self::Connection(_) => self.base().map(|url| url.origin()),

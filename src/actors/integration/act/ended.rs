@@ -5,7 +5,9 @@ use jiff::SignedDuration;
 use crate::{
     actors::{connection::Refused, integration::work::Acted, services::Services},
     error::{Code, Error},
-    http, script, store,
+    http,
+    script::{self, ScriptErrorKind},
+    store,
 };
 
 /// Longest text that is kept of an item, characters.
@@ -92,7 +94,12 @@ pub(super) fn of_refusal(services: &Services, refused: Refused) -> Acted {
 /// The script is at fault, or no worker was free.
 pub(super) fn of_script(services: &Services, error: script::Error) -> Acted {
     match error {
-        script::Error::Script(error) => broken(error.to_string()),
+        script::Error::Script(error) => match error.kind {
+            // Of this item's data, or of the machine: the next item may be none the worse.
+            ScriptErrorKind::TooLarge => failed(error.to_string(), true),
+            ScriptErrorKind::Crashed => failed(error.to_string(), false),
+            _ => broken(error.to_string()),
+        },
         other => later(services, BUSY_MS, other.to_string()),
     }
 }

@@ -27,10 +27,6 @@ pub(super) fn install(environment: &mut Environment<'_>) {
 
 /// Filters that choose.
 fn parts(environment: &mut Environment<'_>) {
-    environment.add_filter("safe", |value: &Value| match value.as_str() {
-        Some(text) => Value::from_safe_string(text.to_owned()),
-        None => value.clone(),
-    });
     environment.add_filter("default", |value: &Value, other: Option<Value>| {
         if value.is_undefined() || value.is_none() {
             other.unwrap_or_else(|| Value::from(""))
@@ -52,6 +48,11 @@ fn parts(environment: &mut Environment<'_>) {
 
 /// Filters that make texts.
 fn texts(environment: &mut Environment<'_>, made: &Made) {
+    let kept = made.clone();
+    environment.add_filter("safe", move |value: &Value| match value.as_str() {
+        Some(text) if !value.is_safe() => kept.text(text.to_owned()).map(Value::from_safe_string),
+        _ => Ok(value.clone()),
+    });
     let kept = made.clone();
     environment.add_filter("tojson", move |value: &Value| {
         let mut out = Bounded::default();

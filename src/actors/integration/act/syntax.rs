@@ -91,6 +91,7 @@ impl Scan<'_> {
             match next {
                 '"' | '\'' => self.text(next)?,
                 '{' | '}' => return self.wrong("an object cannot be written in a template; use a script"),
+                ':' => return self.wrong("parts are not cut out with : in a template; use a script"),
                 '~' => return self.wrong("texts are not joined with ~ in a template; write one value after the other"),
                 '*' => return self.wrong("there is no * in a template; use the filter times, or a script"),
                 // `+}}` and `{{+` keep blanks.

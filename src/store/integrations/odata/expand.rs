@@ -56,7 +56,11 @@ impl Reader {
         }
         for entity in entities {
             let key = entity.value(property).and_then(|value| linked(target, value));
-            let one = key.and_then(|key| found.get(&key.in_path()).cloned());
+            let one = key.and_then(|key| found.get(&key.in_path()));
+            // Each holds a copy of its own, with all that was expanded in it.
+            let size = one.map_or(0, size);
+            self.left = self.left.checked_sub(size).ok_or_else(super::too_large)?;
+            let one = one.cloned();
             entity
                 .expanded
                 .push((expand.navigation, Expanded::One(one.map(Box::new))));
@@ -119,6 +123,18 @@ impl Reader {
         }
         Ok(())
     }
+}
+
+/// Entities in it, itself included.
+fn size(entity: &Entity) -> usize {
+    let within = |expanded: &Expanded| match expanded {
+        Expanded::One(one) => one.as_deref().map_or(0, size),
+        Expanded::Many { entities, .. } => entities.iter().map(size).sum(),
+    };
+    entity
+        .expanded
+        .iter()
+        .fold(1, |sum, (_, expanded)| sum.saturating_add(within(expanded)))
 }
 
 fn whole(number: u64) -> i64 {

@@ -29,6 +29,17 @@ pub(super) struct Translator<'a> {
 /// What a time of a row is divided by for days.
 const DAY_US: &str = "86400000000";
 
+/// Longest text of an expression: some functions say what they are of several times, so that nesting them grows without end.
+const SQL_BYTES_MAX: usize = 64 * 1024;
+
+fn short(text: String) -> Result<String> {
+    if text.len() > SQL_BYTES_MAX {
+        let message = "The expression is too large for the database; write a simpler one.";
+        return Err(Error::TooMany(message.to_owned()));
+    }
+    Ok(text)
+}
+
 fn unchecked(what: &str) -> Error {
     // The expression was checked against the model before; what comes here is our fault.
     Error::Content(format!("{what} in an expression of OData"))
@@ -45,6 +56,10 @@ impl Translator<'_> {
 
     /// A condition, which may be null for false.
     pub(super) fn condition(&self, expr: &Expr, sql: &mut Sql) -> Result<String> {
+        short(self.condition_of(expr, sql)?)
+    }
+
+    fn condition_of(&self, expr: &Expr, sql: &mut Sql) -> Result<String> {
         Ok(match &expr.kind {
             Kind::And(left, right) => {
                 format!("({} AND {})", self.condition(left, sql)?, self.condition(right, sql)?)
@@ -156,6 +171,10 @@ impl Translator<'_> {
 
     /// A value, or null.
     pub(super) fn value(&self, expr: &Expr, sql: &mut Sql) -> Result<String> {
+        short(self.value_of(expr, sql)?)
+    }
+
+    fn value_of(&self, expr: &Expr, sql: &mut Sql) -> Result<String> {
         Ok(match &expr.kind {
             Kind::Literal(literal) => literal_of(literal, sql),
             Kind::Member { .. } => self.member(expr, sql)?,
