@@ -65,7 +65,7 @@ async fn filters_find_what_they_say() {
                 vec![3, 6],
             ),
             ("Integration/Managed and ActionLog/Trigger eq 'Schedule'", vec![3]),
-            ("Integration/EntityId eq 'Transaction' and Attempt eq 1", vec![2, 5]),
+            ("Integration/EntityId eq 'transaction' and Attempt eq 1", vec![2, 5]),
             ("ItemName gt 'Row 4'", vec![6, 7]),
             ("ItemId eq ItemName", vec![]),
             (
