@@ -180,6 +180,7 @@ section!(
         sign_in_attempts_max: u32,
         sign_in_lock_seconds: u64,
         docs: bool,
+        console: bool,
     }
 );
 section!(

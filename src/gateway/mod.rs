@@ -26,6 +26,7 @@ mod call_apis;
 mod clients;
 mod connections;
 mod consent_callback;
+mod console;
 mod docs;
 pub mod dto;
 pub mod etag;
@@ -98,6 +99,9 @@ pub fn configure(config: &mut ServiceConfig, engine: &Engine) {
     }
     mount(config, engine, "/api/authentication", sign_in::routes);
     mount(config, engine, "/health", health::routes);
+    if engine.settings().gateway.console {
+        console::mount(config, engine);
+    }
     mount(config, engine, "/metrics", |config| {
         config.service(web::resource("").route(web::get().to(metrics::metrics)));
     });

@@ -7,6 +7,7 @@ use actix_web::{
 };
 use serde_json::{Map, Value, json};
 
+use super::console::problem_page;
 use crate::error::{Code, Error};
 
 /// Media type of problems.
@@ -33,6 +34,8 @@ pub enum Form {
     Listed,
     /// As OData has errors.
     OData,
+    /// A page for people.
+    Page,
 }
 
 /// Header with the version of OData.
@@ -45,6 +48,7 @@ impl Form {
         match self {
             Self::Problem | Self::Listed => MEDIA_TYPE,
             Self::OData => "application/json;odata.metadata=minimal;odata.streaming=true;charset=utf-8",
+            Self::Page => "text/html; charset=utf-8",
         }
     }
 
@@ -54,6 +58,7 @@ impl Form {
         let own = match self {
             Self::Problem | Self::Listed => MEDIA_TYPE,
             Self::OData => "application/json",
+            Self::Page => "text/html",
         };
         media_type.starts_with(own.as_bytes())
     }
@@ -95,6 +100,9 @@ pub fn status_of(code: Code) -> StatusCode {
 /// The answer for an error.
 #[must_use]
 pub fn render(error: &Error, place: &Place) -> HttpResponse<BoxBody> {
+    if place.form == Form::Page {
+        return problem_page::render(error, place);
+    }
     let status = status_of(error.code);
     let mut response = HttpResponseBuilder::new(status);
     response.insert_header((header::CONTENT_TYPE, place.form.media_type()));
@@ -108,8 +116,8 @@ pub fn render(error: &Error, place: &Place) -> HttpResponse<BoxBody> {
         response.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
     }
     let document = match place.form {
-        Form::Problem | Form::Listed => document(error, place),
         Form::OData => odata_document(error, place),
+        _ => document(error, place),
     };
     response.body(document.to_string())
 }

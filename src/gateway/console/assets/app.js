@@ -1,0 +1,24 @@
+// Starts what pages ask for by attributes. Without these modules all pages can be read and all forms sent.
+
+import { askFirst } from './ask.js';
+import { editors } from './editor.js';
+import { live } from './live.js';
+import { intoParts } from './parts.js';
+import { rows } from './rows.js';
+import { copying, focusRefusal, submitOnChange } from './small.js';
+import { times } from './times.js';
+
+askFirst();
+intoParts(prepare);
+rows(prepare);
+copying();
+submitOnChange();
+live(prepare);
+prepare(document);
+focusRefusal();
+
+/** What has to be done with every new piece of a page. */
+function prepare(piece) {
+  times(piece);
+  editors(piece);
+}

@@ -1,0 +1,77 @@
+// Parts with data-live are made anew when something happens that they show. The server makes them: the page is asked for again,
+// at most once a second, and only the parts whose kinds of events came are put in. What is being edited is left alone.
+
+const PAUSE_MS = 1000;
+/** Without the right to hear events, and for what only time changes. */
+const POLL_MS = 10000;
+
+/** Listens while the page can be seen: browsers allow few connections to one host. */
+export function live(prepare) {
+  if (!document.querySelector('[data-live]')) return;
+  const base = document.body.dataset.base;
+  const stale = new Set();
+  let timer = null;
+  let source = null;
+
+  const soon = () => { timer ??= setTimeout(refresh, PAUSE_MS); };
+  const touch = (kind) => {
+    document.querySelectorAll('[data-live]').forEach((part) => {
+      if (kind === null || part.dataset.live.split(' ').includes(kind)) stale.add(part.id);
+    });
+    if (stale.size) soon();
+  };
+
+  async function refresh() {
+    const ids = [...stale];
+    stale.clear();
+    try {
+      const answer = await fetch(location.href, { headers: { accept: 'text/html' } });
+      if (answer.redirected) return location.reload();
+      if (answer.ok) {
+        const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
+        ids.forEach((id) => replace(document.getElementById(id), page.getElementById(id), prepare));
+      }
+    } catch {
+      // The server is away for a moment; the next event or look tries again.
+    } finally {
+      timer = null;
+      if (stale.size) soon();
+    }
+    return undefined;
+  }
+
+  const open = () => {
+    if (!('events' in document.body.dataset)) return;
+    source = new EventSource(`${base}/events`);
+    source.onopen = () => { document.body.dataset.connected = 'yes'; touch(null); };
+    source.onerror = () => { delete document.body.dataset.connected; };
+    kinds().forEach((kind) => source.addEventListener(kind, () => touch(kind)));
+    source.addEventListener('events.lost', () => touch(null));
+  };
+  const close = () => { source?.close(); source = null; };
+
+  document.addEventListener('visibilitychange', () => {
+    if (document.hidden) close();
+    else if (!source) { open(); touch(null); }
+  });
+  setInterval(() => { if (!document.hidden && (!source || document.querySelector('[data-live-clock]'))) touch(null); }, POLL_MS);
+  open();
+}
+
+/** Kinds of events that the parts of this page name; EventSource hears only those that it is told of. */
+function kinds() {
+  return new Set([...document.querySelectorAll('[data-live]')].flatMap((part) => part.dataset.live.split(' ')));
+}
+
+function replace(old, fresh, prepare) {
+  if (!old || !fresh || old.contains(document.activeElement) && document.activeElement.matches('input, select, textarea')) return;
+  const focused = old.contains(document.activeElement) ? document.activeElement : null;
+  const again = focused && (focused.id ? `#${CSS.escape(focused.id)}` : focused.getAttribute('href') && `a[href="${CSS.escape(focused.getAttribute('href'))}"]`);
+  const opened = [...old.querySelectorAll('details[open][id]')].map((details) => details.id);
+  prepare(fresh);
+  if (old.innerHTML === fresh.innerHTML) return;
+  old.replaceChildren(...document.importNode(fresh, true).childNodes);
+  opened.forEach((id) => { const details = document.getElementById(id); if (details) details.open = true; });
+  prepare(old);
+  if (again) old.querySelector(again)?.focus({ preventScroll: true });
+}

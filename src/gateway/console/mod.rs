@@ -1,0 +1,95 @@
+//! `/console`: pages for people, made by the server, with the same engine functions and rights as the API.
+//!
+//! A page is one file (or folder) with `pub(super) fn routes(config: &mut ServiceConfig)`, listed in [`PAGES`]. Its handlers
+//! take [`View`] first (who looks, and how a page is wrapped), then the engine, ids, query and [`form::Form`]. A POST answers
+//! with `view.redirect_saying(…)`, or with its form again and what is wrong with it (`view.again(…)`). Nothing in a page runs
+//! in the browser but the modules in `assets/`: the policy allows no inline script and no inline style.
+
+use actix_web::{
+    dev::HttpServiceFactory,
+    middleware::from_fn,
+    web::{self, ServiceConfig},
+};
+use tracing_actix_web::TracingLogger;
+
+use super::{events, nothing_here, outer, problem::Form, roots::Root, whole};
+use crate::engine::Engine;
+
+mod admit;
+mod assets;
+mod form;
+mod groups;
+mod overview;
+pub(super) mod problem_page;
+mod session;
+mod shell;
+mod sign_in;
+mod ui;
+mod view;
+
+/// Where the console is, and how its errors look.
+pub(super) const ROOT: Root = Root {
+    path: "/console",
+    form: Form::Page,
+};
+
+/// The pages, which all need a sign-in.
+const PAGES: &[fn(&mut ServiceConfig)] = &[groups::routes, overview::routes, sign_in::leaving];
+
+/// Mounts the console; what needs no sign-in comes first.
+pub(super) fn mount(config: &mut ServiceConfig, engine: &Engine) {
+    config
+        .service(open(engine, "/console/assets", assets::routes))
+        .service(open(engine, "/console/sign-in", sign_in::routes))
+        .service(pages(engine));
+}
+
+fn open(engine: &Engine, path: &str, routes: fn(&mut ServiceConfig)) -> impl HttpServiceFactory + use<> {
+    web::scope(path)
+        .app_data(web::Data::new(engine.clone()))
+        .app_data(ROOT)
+        .configure(routes)
+        .default_service(web::to(nothing_here))
+        .wrap(from_fn(whole::whole))
+        .wrap(from_fn(outer::outer))
+        .wrap(TracingLogger::<outer::RequestSpan>::new())
+}
+
+fn pages(engine: &Engine) -> impl HttpServiceFactory + use<> {
+    let mut scope = web::scope(ROOT.path)
+        .app_data(web::Data::new(engine.clone()))
+        .app_data(ROOT);
+    for routes in PAGES {
+        scope = scope.configure(routes);
+    }
+    scope
+        .configure(events::routes)
+        .default_service(web::to(nothing_here))
+        .wrap(from_fn(admit::admit))
+        .wrap(from_fn(whole::whole))
+        .wrap(from_fn(outer::outer))
+        .wrap(TracingLogger::<outer::RequestSpan>::new())
+}
+
+/// The path that all links of the console begin with: a host app may have mounted the gateway below a path of its own.
+fn base_of(path: &str) -> &str {
+    let end = path.find(ROOT.path).map_or(0, |at| at + ROOT.path.len());
+    path.get(..end).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_begin_where_the_console_is_mounted() {
+        for (path, base) in [
+            ("/console", "/console"),
+            ("/console/call-apis", "/console"),
+            ("/tools/console/actors", "/tools/console"),
+            ("/elsewhere", ""),
+        ] {
+            assert_eq!(base_of(path), base, "{path}");
+        }
+    }
+}
