@@ -39,6 +39,7 @@ pub mod integrations;
 mod limits;
 pub mod mappings;
 pub mod me;
+pub mod names;
 pub mod odata;
 pub mod operator;
 pub mod partner_functions;

@@ -31,6 +31,7 @@ pub mod lease;
 pub mod ledger;
 pub mod listing;
 mod lookups;
+mod names;
 pub mod object_mappings;
 pub mod page;
 pub mod partner_functions;

@@ -200,7 +200,7 @@ fn first_entry(user: &User) -> Entry {
     }
 }
 
-fn in_tenant(tenant_id: TenantId) -> Condition {
+pub(super) fn in_tenant(tenant_id: TenantId) -> Condition {
     let of_groups = Query::select()
         .column(user_group::Column::UserId)
         .from(user_group::Entity)
