@@ -8,6 +8,12 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+mod between;
+mod differences;
+
+pub use between::patch_between;
+pub use differences::{Difference, Differences, differences};
+
 /// Deepest nesting of a patch.
 pub const PATCH_DEPTH_MAX: usize = 64;
 
@@ -25,6 +31,14 @@ pub enum PatchError {
     /// The patch is nested too deeply.
     #[error("the patch is nested more than {PATCH_DEPTH_MAX} levels deep")]
     TooDeep,
+    /// A patch was asked for that no merge patch can be.
+    #[error(
+        "{path} is to become null, which a merge patch cannot say: it takes such members away. Leave it out instead"
+    )]
+    Null {
+        /// The member.
+        path: String,
+    },
 }
 
 /// Applies a merge patch: members of the patch replace those of the target, null removes, objects merge, anything else

@@ -14,6 +14,7 @@ pub mod identifier;
 pub mod ids;
 pub mod integration;
 pub mod json_patch;
+pub mod json_text;
 pub mod lenient;
 pub mod mapping;
 pub mod moment;
