@@ -19,13 +19,14 @@ use crate::{
     },
     domain::{
         background::{Status, header},
-        ids::{BackgroundId, TenantId},
+        ids::{BackgroundId, TenantId, UserId},
         rights::Right,
     },
     error::{Code, Error, Result},
     store::{
         Page, Paged,
         background::{BackgroundFilter, BackgroundRow, BodyKind, Finish},
+        deliveries::Delivery,
     },
 };
 
@@ -47,6 +48,8 @@ pub struct Background<'a> {
 pub struct Operation {
     /// Id.
     pub id: BackgroundId,
+    /// Who sent it.
+    pub user_id: Option<UserId>,
     /// Where it is.
     pub status: Status,
     /// HTTP status of the answer; 0 until there is one.
@@ -125,6 +128,43 @@ impl Background<'_> {
         let store = self.engine.store();
         let found = store.background_page(caller.tenant_id, filter, &page).await?;
         found.try_map(shown)
+    }
+
+    /// Everybody's operations in the tenant, newest first, for administrators of it; headers of answers are left out.
+    ///
+    /// # Errors
+    /// `forbidden` without `users.manage`, and for API tokens; `bad_request` for a foreign cursor.
+    pub async fn list_of_all(&self, caller: &Caller, status: Option<Status>, page: Page) -> Result<Paged<Operation>> {
+        caller.require(Right::UsersManage)?;
+        if caller.is_part {
+            let text = "An API token sees what was sent with it, and nothing else: sign in to see everybody's.";
+            return Err(Error::new(Code::Forbidden, text));
+        }
+        let filter = BackgroundFilter {
+            status,
+            ..BackgroundFilter::default()
+        };
+        let found = self
+            .engine
+            .store()
+            .background_page(caller.tenant_id, filter, &page)
+            .await?;
+        found.try_map(|row| {
+            Ok(Operation {
+                response_headers: None,
+                ..shown(row)?
+            })
+        })
+    }
+
+    /// The notifications of an operation with all their attempts, which tell of receivers and what they answered.
+    ///
+    /// # Errors
+    /// As [`Background::get`]; `forbidden` without `settings.manage`.
+    pub async fn deliveries(&self, caller: &Caller, id: BackgroundId) -> Result<Vec<Delivery>> {
+        caller.require(Right::SettingsManage)?;
+        let row = self.kept(caller, id).await?;
+        Ok(self.engine.store().attempts_of_background(row.tenant_id, id).await?)
     }
 
     /// One operation, and where its notification stands once it has ended. Headers of an answer that this caller may not see
@@ -344,6 +384,7 @@ fn headers_of(row: &BackgroundRow) -> Result<Option<BTreeMap<String, String>>> {
 fn shown(row: BackgroundRow) -> Result<Operation> {
     Ok(Operation {
         id: row.id,
+        user_id: row.user_id,
         status: row.status,
         status_code: row.status_code,
         received_at: row.received_at,

@@ -93,6 +93,15 @@ impl Records<'_> {
         paged.try_map(shown)
     }
 
+    /// The entities of which there are records, by name, up to 200.
+    ///
+    /// # Errors
+    /// [`Code::Forbidden`] without `connections.manage`.
+    pub async fn entities(&self, caller: &Caller) -> Result<Vec<String>> {
+        caller.require(Right::ConnectionsManage)?;
+        Ok(self.engine.store().record_entities(caller.tenant_id).await?)
+    }
+
     /// One record.
     ///
     /// # Errors
@@ -102,6 +111,25 @@ impl Records<'_> {
         let (entity, key) = names(entity, key)?;
         let found = self.find(caller, &entity, &key).await?;
         shown(found.ok_or_else(|| missing(&entity, &key))?)
+    }
+
+    /// Makes a record that is not there yet.
+    ///
+    /// # Errors
+    /// [`Code::Forbidden`] without `connections.manage`, [`Code::Invalid`], [`Code::NameInUse`].
+    pub async fn create(&self, caller: &Caller, entity: &str, key: &str, data: &RawValue) -> Result<Record> {
+        caller.require(Right::ConnectionsManage)?;
+        let (entity, key) = names(entity, key)?;
+        check_data(data.get())?;
+        again_if_stale(None, || async {
+            if self.find(caller, &entity, &key).await?.is_some() {
+                let text = format!("There is a record {key:?} of the entity {entity:?} already.");
+                return Err(Error::new(Code::NameInUse, text).with_fields(vec![FieldError::new("key", "is taken")]));
+            }
+            let (at, data) = (self.engine.clock().now(), data.get().to_owned());
+            self.write(caller, (&entity, &key), None, data, at).await
+        })
+        .await
     }
 
     /// Makes a record, or replaces its data. Data that is the same is no change.

@@ -101,7 +101,16 @@ pub struct CommitResult {
     pub error: Option<CommitError>,
 }
 
-/// Why one of many is not committed.
+/// What became of one of many that were to be discarded.
+#[derive(Clone, Debug)]
+pub struct DiscardResult {
+    /// Which.
+    pub id: TransactionId,
+    /// Why it is not discarded.
+    pub error: Option<CommitError>,
+}
+
+/// Why one of many is not committed, or not discarded.
 #[derive(Clone, Debug, Serialize)]
 pub struct CommitError {
     /// Stable word, as in problems.
@@ -224,6 +233,32 @@ impl Transactions<'_> {
     /// # Errors
     /// [`Code::Forbidden`] without `transactions.commit`, [`Code::Invalid`] for none or too many ids.
     pub async fn commit_many(&self, caller: &Caller, ids: Vec<TransactionId>) -> Result<Vec<CommitResult>> {
+        let answers = self.settle_many(caller, ids, TransactionAction::Commit).await?;
+        Ok(answers
+            .into_iter()
+            .map(|(id, answer)| commit_result(id, answer))
+            .collect())
+    }
+
+    /// Puts up to 1,000 transactions away; answers for each, as [`Self::commit_many`].
+    ///
+    /// # Errors
+    /// As [`Self::commit_many`].
+    pub async fn discard_many(&self, caller: &Caller, ids: Vec<TransactionId>) -> Result<Vec<DiscardResult>> {
+        let answers = self.settle_many(caller, ids, TransactionAction::Discard).await?;
+        let results = answers.into_iter().map(|(id, answer)| {
+            let error = commit_result(id, answer).error;
+            DiscardResult { id, error }
+        });
+        Ok(results.collect())
+    }
+
+    async fn settle_many(
+        &self,
+        caller: &Caller,
+        ids: Vec<TransactionId>,
+        action: TransactionAction,
+    ) -> Result<Vec<(TransactionId, Option<Changed>)>> {
         caller.require(Right::TransactionsCommit)?;
         if ids.is_empty() || ids.len() > COMMIT_MANY_MAX {
             return Err(Error::invalid_field(
@@ -233,32 +268,22 @@ impl Transactions<'_> {
         }
         let mut seen = std::collections::HashSet::new();
         let ids: Vec<TransactionId> = ids.into_iter().filter(|id| seen.insert(*id)).collect();
-        let entry = caller.audit(
-            "transaction.commit_many",
-            "transaction",
-            "many",
-            None,
-            Some(json!({ "ids": ids })),
-        );
+        let name = match action {
+            TransactionAction::Commit => "transaction.commit_many",
+            TransactionAction::Discard | TransactionAction::Edit => "transaction.discard_many",
+        };
+        let entry = caller.audit(name, "transaction", "many", None, Some(json!({ "ids": ids })));
         let answers = self
             .engine
             .store()
-            .settle_transactions(
-                caller.tenant_id,
-                ids,
-                TransactionAction::Commit,
-                None,
-                self.by(caller),
-                entry,
-            )
+            .settle_transactions(caller.tenant_id, ids, action, None, self.by(caller), entry)
             .await?;
-        let results = answers.into_iter().map(|(id, answer)| {
-            if let Some(Ok(committed)) = &answer {
-                self.announce(caller, committed);
+        for (_, answer) in &answers {
+            if let Some(Ok(settled)) = answer {
+                self.announce(caller, settled);
             }
-            commit_result(id, answer)
-        });
-        Ok(results.collect())
+        }
+        Ok(answers)
     }
 
     async fn settle(

@@ -3,8 +3,8 @@
 
 use jiff::Timestamp;
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, Condition, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-    QueryTrait,
+    ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter,
+    QueryOrder, QuerySelect, QueryTrait, Statement,
 };
 
 use super::{
@@ -134,7 +134,28 @@ async fn again_if_unique<T, Fut: Future<Output = Result<T>>>(mut work: impl FnMu
     }
 }
 
+/// The entities of a tenant, each found by one look into the key of the table, however many records there are.
+pub(super) const ENTITIES: &str = "WITH RECURSIVE known(entity) AS ( \
+     SELECT (SELECT MIN(entity) FROM record WHERE tenant_id = $1) \
+     UNION ALL SELECT (SELECT MIN(r.entity) FROM record AS r WHERE r.tenant_id = $1 AND r.entity > known.entity) \
+     FROM known WHERE known.entity IS NOT NULL) \
+     SELECT entity FROM known WHERE entity IS NOT NULL LIMIT $2";
+/// Entities that are listed.
+const ENTITIES_MAX: i64 = 200;
+
 impl Store {
+    /// The entities of which a tenant has records, by name, up to 200.
+    pub async fn record_entities(&self, tenant: TenantId) -> Result<Vec<String>> {
+        self.read(move |db| async move {
+            let values = vec![tenant.uuid().into(), ENTITIES_MAX.into()];
+            let statement = Statement::from_sql_and_values(db.get_database_backend(), ENTITIES, values);
+            let rows = db.query_all_raw(statement).await?;
+            let names = rows.iter().map(|row| row.try_get_by_index::<String>(0));
+            Ok(names.collect::<std::result::Result<_, _>>()?)
+        })
+        .await
+    }
+
     /// The records of an entity by key, with their links.
     pub async fn records(&self, tenant: TenantId, entity: String, page: Page) -> Result<Paged<LinkedRecord>> {
         self.read(move |db| async move {

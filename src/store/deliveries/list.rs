@@ -93,17 +93,36 @@ impl Store {
     /// The deliveries that tell about a background request, oldest first, without their attempts.
     pub async fn deliveries_of_background(&self, tenant_id: TenantId, id: BackgroundId) -> Result<Vec<Delivery>> {
         self.read(move |db| async move {
-            let rows = Entity::find()
-                .filter(Column::TenantId.eq(tenant_id.uuid()))
-                .filter(Column::BackgroundId.eq(id.uuid()))
-                .order_by_asc(Column::Id)
-                .limit(OF_BACKGROUND_MAX)
-                .all(&db)
-                .await?;
+            let rows = of_background(&db, tenant_id, id).await?;
             rows.into_iter().map(|row| delivery(row, Vec::new())).collect()
         })
         .await
     }
+
+    /// The same, with their attempts.
+    pub async fn attempts_of_background(&self, tenant_id: TenantId, id: BackgroundId) -> Result<Vec<Delivery>> {
+        self.read(move |db| async move {
+            let rows = of_background(&db, tenant_id, id).await?;
+            let mut attempts = attempts_of(&db, rows.iter().map(|row| row.id).collect()).await?;
+            rows.into_iter()
+                .map(|row| {
+                    let own = attempts.remove(&row.id).unwrap_or_default();
+                    delivery(row, own)
+                })
+                .collect()
+        })
+        .await
+    }
+}
+
+async fn of_background(db: &DatabaseConnection, tenant_id: TenantId, id: BackgroundId) -> Result<Vec<Model>> {
+    let rows = Entity::find()
+        .filter(Column::TenantId.eq(tenant_id.uuid()))
+        .filter(Column::BackgroundId.eq(id.uuid()))
+        .order_by_asc(Column::Id)
+        .limit(OF_BACKGROUND_MAX)
+        .all(db);
+    Ok(rows.await?)
 }
 
 async fn attempts_of(db: &DatabaseConnection, ids: Vec<Uuid>) -> Result<HashMap<Uuid, Vec<Attempt>>> {
