@@ -10,6 +10,7 @@ mod clients;
 mod commands;
 mod connection_actor;
 mod connections;
+mod console;
 mod crash;
 mod engine;
 mod gateway;

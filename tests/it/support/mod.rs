@@ -1,6 +1,7 @@
 //! Support: engines under test, fake upstreams, waits.
 
 pub mod api;
+pub mod browser;
 pub mod driven;
 pub mod engine;
 pub mod fake_netsuite;
@@ -10,6 +11,7 @@ pub mod fake_rest;
 pub mod fake_tokens;
 pub mod fake_xero;
 pub mod outbound;
+pub mod pages;
 pub mod postgres;
 pub mod process;
 pub mod raw;
