@@ -206,11 +206,9 @@ impl Browser {
     /// Walks through the page with Tab: every control is reached, in the order of the page, and shows that it has the focus.
     pub async fn walk(&self) {
         let expected = self.run("return tabbable().length", &[]).await.as_u64().unwrap();
-        self.run(
-            "document.activeElement.blur(); window.getSelection().removeAllRanges(); return null",
-            &[],
-        )
-        .await;
+        // From the very beginning, wherever the focus is now.
+        let begin = "document.body.tabIndex = -1; document.body.focus(); document.body.removeAttribute('tabindex'); return null";
+        self.run(begin, &[]).await;
         let mut last = -1;
         for step in 0..expected {
             self.key("Tab").await;
