@@ -40,14 +40,14 @@ fn check_filter(integration: &Integration) -> Result<bool> {
     let Some(text) = &integration.filter else {
         return Ok(false);
     };
-    let schema = schema_of(integration);
+    let schema = schema_of(&integration.entity_id);
     let expr = linq::compile(text, &schema).map_err(|problems| filter_refused(text, &problems))?;
     Ok(mentions_time(&expr, &schema))
 }
 
-/// The members that rows of an integration have.
-pub(super) fn schema_of(integration: &Integration) -> Schema {
-    if integration.entity_id.eq_ignore_ascii_case(TRANSACTION) {
+/// The members that rows of an entity have.
+pub(super) fn schema_of(entity: &str) -> Schema {
+    if entity.eq_ignore_ascii_case(TRANSACTION) {
         Schema::transactions()
     } else {
         Schema::records()

@@ -128,10 +128,20 @@ impl Integrations<'_> {
         let store = self.engine.store();
         let found = store.integration_visible(caller.tenant_id, key.into()).await?;
         let found = found.ok_or_else(|| Error::not_found("integration", key))?.value;
-        let (filter, schema) = (found.filter.as_deref(), checks::schema_of(&found));
+        let (filter, schema) = (found.filter.as_deref(), checks::schema_of(&found.entity_id));
         let item = explain::item_of(body)?;
         let explained = explain::explain_filter(filter, &schema, item, self.engine.clock().now())?;
         Ok(ActionAnswer::Value(explained))
+    }
+
+    /// What a filter that is not saved yet makes of a row of an entity that the caller gives: see [`Integrations::act`], `Explain`.
+    ///
+    /// # Errors
+    /// Without the right; `invalid`: the filter is none, or the row has members that no row of the entity can have.
+    pub fn try_filter(&self, caller: &Caller, entity: &str, filter: &str, item: &Value) -> Result<Value> {
+        caller.require(Right::IntegrationsManage)?;
+        let schema = checks::schema_of(entity);
+        explain::explain_filter(Some(filter), &schema, item, self.engine.clock().now())
     }
 
     /// After a commit: actors look at what they read. Where they cannot be told now, the registry's sweep finds the change: what was

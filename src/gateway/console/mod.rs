@@ -19,6 +19,7 @@ mod admit;
 mod assets;
 mod form;
 mod groups;
+mod integrations;
 mod overview;
 pub(super) mod problem_page;
 mod session;
@@ -34,7 +35,7 @@ pub(super) const ROOT: Root = Root {
 };
 
 /// The pages, which all need a sign-in.
-const PAGES: &[fn(&mut ServiceConfig)] = &[groups::routes, overview::routes, sign_in::leaving];
+const PAGES: &[fn(&mut ServiceConfig)] = &[groups::routes, integrations::routes, overview::routes, sign_in::leaving];
 
 /// Mounts the console; what needs no sign-in comes first.
 pub(super) fn mount(config: &mut ServiceConfig, engine: &Engine) {
