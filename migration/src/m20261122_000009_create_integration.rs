@@ -231,6 +231,10 @@ fn integration_queue() -> table::Create {
         )
         .partial_index("going", &["client_integration_id", "id"], "state = 'Processing'")
         .index(&["tenant_id", "id"])
+        // Of those that are managed, every tenant has items.
+        .index(&["integration_id", "tenant_id", "id"])
+        .index(&["client_integration_id", "id"])
+        .partial_index("of_run", &["action_log_id", "id"], "action_log_id IS NOT NULL")
         .partial_index(
             "old",
             &["updated_at"],
@@ -257,6 +261,8 @@ fn action_log() -> table::Create {
         .required("abandoned", Kind::BigInt)
         .index(&["tenant_id", "id"])
         .index(&["client_integration_id", "id"])
+        .index(&["integration_id", "tenant_id", "id"])
+        .index(&["action_id", "tenant_id", "id"])
         .partial_index("open", &["client_integration_id"], "finished_at IS NULL")
         .index(&["started_at"])
 }

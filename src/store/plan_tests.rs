@@ -356,3 +356,58 @@ async fn items_of_a_long_queue_are_found_by_an_index() {
     check(&store, &expected).await;
     store.close().await.unwrap();
 }
+
+/// Whatever else is in a long queue: the first items, and the first logs, of one thing are read along an index and not sorted.
+#[tokio::test]
+async fn what_integrations_lead_to_is_read_along_an_index() {
+    use crate::domain::odata::EntitySet::{ActionLogs, Actions, ClientIntegrations, Integrations};
+    let directory = tempfile::tempdir().unwrap();
+    let store = migrated(directory.path()).await;
+    let mut expected = Vec::new();
+    for (set, options, step) in [
+        (
+            Integrations,
+            "$expand=IntegrationQueues",
+            "integration_queue_by_integration_id_tenant_id_id (integration_id=? AND tenant_id=?)",
+        ),
+        (
+            Integrations,
+            "$expand=IntegrationQueues($filter=IntegrationQueueStateId%20eq%20'Failed';$skip=100;$top=5)",
+            "integration_queue_by_integration_id_tenant_id_id (integration_id=? AND tenant_id=?)",
+        ),
+        (
+            ClientIntegrations,
+            "$expand=IntegrationQueues",
+            "integration_queue_by_client_integration_id_id (client_integration_id=?)",
+        ),
+        (
+            ActionLogs,
+            "$expand=IntegrationQueues",
+            "integration_queue_of_run (action_log_id=?)",
+        ),
+        (
+            Integrations,
+            "$expand=ActionLogs",
+            "action_log_by_integration_id_tenant_id_id (integration_id=? AND tenant_id=?)",
+        ),
+        (
+            ClientIntegrations,
+            "$expand=ActionLogs",
+            "action_log_by_client_integration_id_id (client_integration_id=?)",
+        ),
+        (
+            Actions,
+            "$expand=ActionLogs",
+            "action_log_by_action_id_tenant_id_id (action_id=? AND tenant_id=?)",
+        ),
+    ] {
+        let text = integrations::odata::expand::sqlite_text(&store, set, options).await;
+        expected.push((text, format!("SEARCH t USING INDEX {step}")));
+    }
+    let expected: Vec<_> = expected
+        .iter()
+        .map(|(sql, step)| (sql.as_str(), step.as_str()))
+        .collect();
+    check(&store, &expected).await;
+    store.close().await.unwrap();
+}

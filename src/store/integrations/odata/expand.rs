@@ -1,15 +1,13 @@
-//! What is expanded: one statement for each navigation, for all entities at once.
+//! What is expanded: a statement for each navigation to one, for all entities at once; of navigations to many one for each few entities.
 
 use std::collections::BTreeMap;
 
 use sea_orm::ConnectionTrait;
 use serde_json::Value;
 
-use super::{
-    ENTITIES_MAX, ENTITY_ID, ROW, Reader, Sql, column, columns, filter, listed_entity, read_properties, source,
-};
+use super::{ENTITY_ID, ROW, Reader, Sql, column, columns, filter, listed_entity, read_properties, source};
 use crate::{
-    domain::odata::{Entity, EntitySet, Expand, Expanded, Key, Link},
+    domain::odata::{Entity, EntitySet, Expand, Expanded, Key, Link, Property, Query},
     store::{Error, Result},
 };
 
@@ -17,6 +15,12 @@ use crate::{
 const EACH_DEFAULT: u64 = 100;
 /// The same, at most.
 const EACH_MAX: u64 = 500;
+/// Entities whose navigation one statement reads.
+const AT_ONCE: usize = 50;
+/// The same, as the bytes of such a statement; one entity may need more.
+const TEXT_BYTES: usize = 256 * 1024;
+/// Stands in a text for the key of an entity; no value of a caller is ever in these texts.
+const KEY: &str = "{key}";
 
 impl Reader {
     /// Reads what a navigation leads to from these entities, and puts it there.
@@ -68,39 +72,22 @@ impl Reader {
         Ok(())
     }
 
-    /// As many of each as are asked for, numbered within each by the database.
+    /// As many of each as are asked for, in their order.
     async fn expand_to_many(&mut self, expand: &Expand, property: &str, entities: &mut [Entity]) -> Result<()> {
         let (query, target) = (&expand.query, expand.query.set);
         let mut keys: Vec<Key> = entities.iter().filter_map(Entity::key).collect();
+        keys.sort_by_key(Key::in_path);
         keys.dedup();
-        let each = query.top.unwrap_or(EACH_DEFAULT).min(EACH_MAX);
+        let each = each(query);
         let read = read_properties(query, Some(property));
-        let mut sql = self.sql();
-        let list = bound(&keys, &mut sql);
-        let link = column(target, property)?;
-        let link = if property == ENTITY_ID {
-            filter::entity_key(&link)
-        } else {
-            link
-        };
-        let order = self.order(query, &mut sql)?;
-        let all = columns(target, &read)?;
-        sql.push(&format!(
-            "SELECT * FROM (SELECT {all}, ROW_NUMBER() OVER (PARTITION BY {link} ORDER BY {order}) AS n FROM {} WHERE ",
-            source::of(target).rows(ROW)
-        ));
-        self.conditions(query, &super::Scope::All, &mut sql)?;
-        let first = i64::try_from(query.skip).unwrap_or(i64::MAX - 1_000);
-        let (after, last) = (
-            sql.bind(first),
-            sql.bind(first.saturating_add(whole(each)).saturating_add(1)),
-        );
-        let most = sql.bind(whole(u64::try_from(ENTITIES_MAX).unwrap_or(u64::MAX)).saturating_add(1));
-        sql.push(&format!(
-            " AND {link} IN ({list})) numbered WHERE n > {after} AND n <= {last} ORDER BY n LIMIT {most}"
-        ));
-        let rows = self.db.query_all_raw(sql.statement()).await?;
-        let mut targets = self.entities(target, &read, rows.iter())?;
+        let mut targets = Vec::new();
+        let mut left = keys.as_slice();
+        while !left.is_empty() {
+            let (sql, after) = self.many(expand, property, left, &read)?;
+            let rows = self.db.query_all_raw(sql.statement()).await?;
+            targets.append(&mut self.entities(target, &read, rows.iter())?);
+            left = after;
+        }
         self.expand(query, &mut targets).await?;
         let mut grouped: BTreeMap<String, Vec<Entity>> = BTreeMap::new();
         for one in targets {
@@ -123,6 +110,74 @@ impl Reader {
         }
         Ok(())
     }
+
+    /// The first rows of each of some of these entities, and the entities that are left. Each is looked up for itself, so that one with
+    /// a million rows is answered as soon as one with ten.
+    fn many<'k>(
+        &self,
+        expand: &Expand,
+        property: &str,
+        keys: &'k [Key],
+        read: &[&'static Property],
+    ) -> Result<(Sql, &'k [Key])> {
+        let mut sql = self.sql();
+        let columns = columns(expand.query.set, read)?;
+        let order = self.order(&expand.query, &mut sql)?;
+        let first = self.first_rows(expand, property, &order, &mut sql)?;
+        let part = format!("SELECT {columns}, ROW_NUMBER() OVER (ORDER BY {order}) AS n FROM ({first}) {ROW}");
+        let count = (TEXT_BYTES / part.len()).clamp(1, AT_ONCE).min(keys.len());
+        let (now, later) = keys.split_at_checked(count).unwrap_or((keys, &[]));
+        let mut parts = Vec::with_capacity(count);
+        for key in now {
+            parts.push(part.replace(KEY, &bound(std::slice::from_ref(key), &mut sql)));
+        }
+        let parts = parts.join(" UNION ALL ");
+        sql.push(&format!("SELECT * FROM ({parts}) numbered ORDER BY n"));
+        Ok((sql, later))
+    }
+
+    /// The first rows of one entity, whose key is where [`KEY`] stands, and one more.
+    fn first_rows(&self, expand: &Expand, property: &str, order: &str, sql: &mut Sql) -> Result<String> {
+        let (query, target) = (&expand.query, expand.query.set);
+        let link = column(target, property)?;
+        let link = if property == ENTITY_ID {
+            filter::entity_key(&link)
+        } else {
+            link
+        };
+        let before = sql.text.len();
+        self.conditions(query, &super::Scope::All, sql)?;
+        let conditions = sql.text.split_off(before);
+        let limit = sql.bind(whole(each(query)).saturating_add(1));
+        let offset = sql.bind(whole(query.skip));
+        let rows = source::of(target).rows(ROW);
+        Ok(format!(
+            "SELECT {ROW}.* FROM {rows} WHERE {conditions} AND {link} = {KEY} ORDER BY {order} LIMIT {limit} OFFSET {offset}"
+        ))
+    }
+}
+
+/// Entities of a navigation to many for each entity.
+fn each(query: &Query) -> u64 {
+    query.top.unwrap_or(EACH_DEFAULT).min(EACH_MAX)
+}
+
+/// The statement for the test of plans: the first rows that the first navigation of these options leads to from one entity.
+#[cfg(test)]
+pub(in crate::store) async fn sqlite_text(store: &crate::store::Store, set: EntitySet, options: &str) -> String {
+    let options = crate::domain::odata::parse(set, crate::domain::odata::Asked::Many, options).unwrap();
+    let now = store.clock().now();
+    let text = store.read(move |db| async move {
+        let reader = Reader::new(db, uuid::Uuid::nil().into(), now);
+        let expand = &options.query.expand[0];
+        let Link::Many(property) = expand.navigation.link else {
+            return Err(Error::NotFound);
+        };
+        let mut sql = reader.sql();
+        let order = reader.order(&expand.query, &mut sql)?;
+        reader.first_rows(expand, property, &order, &mut sql)
+    });
+    text.await.unwrap().replace(KEY, "?")
 }
 
 /// Entities in it, itself included.

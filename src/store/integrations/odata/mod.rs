@@ -1,6 +1,7 @@
 //! Owns reading of entities for OData: any set, filtered, in any order, in parts, with what is expanded.
 //!
-//! A request is one statement for its set, one more where all are counted, and one for each navigation that is expanded.
+//! A request is one statement for its set, one more where all are counted, and one or a few for each navigation that is
+//! expanded.
 
 use std::{future::Future, pin::Pin};
 
@@ -15,7 +16,10 @@ use crate::domain::{
     odata::{Edm, Entity, EntitySet, Expand, Key, Link, Listed, Property, Query},
 };
 
+#[cfg(not(test))]
 mod expand;
+#[cfg(test)]
+pub(in crate::store) mod expand;
 mod filter;
 mod source;
 mod text;
