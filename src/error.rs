@@ -17,6 +17,8 @@ pub enum Code {
     NotFound,
     /// The route exists, the method does not.
     MethodNotAllowed,
+    /// A part of a protocol that is not offered.
+    NotImplemented,
     /// Not readable: bad JSON, unknown member, bad parameter.
     BadRequest,
     /// Readable, but not acceptable; see `fields`.
@@ -76,6 +78,7 @@ impl Code {
             Code::UserLocked => "user_locked",
             Code::NotFound => "not_found",
             Code::MethodNotAllowed => "method_not_allowed",
+            Code::NotImplemented => "not_implemented",
             Code::BadRequest => "bad_request",
             Code::Invalid => "invalid",
             Code::Rule(rule) => rule.as_str(),

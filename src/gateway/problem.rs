@@ -73,6 +73,7 @@ pub fn status_of(code: Code) -> StatusCode {
         Code::NotFound => StatusCode::NOT_FOUND,
         Code::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         Code::BadRequest | Code::BadBackgroundHeader => StatusCode::BAD_REQUEST,
+        Code::NotImplemented => StatusCode::NOT_IMPLEMENTED,
         Code::Gone => StatusCode::GONE,
         Code::BadGateway => StatusCode::BAD_GATEWAY,
         Code::GatewayTimeout => StatusCode::GATEWAY_TIMEOUT,

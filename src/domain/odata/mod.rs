@@ -18,7 +18,7 @@ pub use instance::{Entity, Expanded, Key, Listed};
 pub use metadata::document;
 pub use model::{Access, BoundAction, Changes, Edm, EntityType, Link, NAMESPACE, Navigation, Parameter, Property};
 pub use options::{Asked, Expand, Options, Order, Query, Refused, parse};
-pub use resource::{Nothing, Part, Resource, parse as parse_path};
+pub use resource::{Nothing, Part, Resource, parse as parse_path, unsupported};
 pub use sets::EntitySet;
 pub use split::percent_encoded;
 pub use write::{Json, Level, Writer};

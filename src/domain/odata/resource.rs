@@ -68,6 +68,19 @@ pub fn parse(path: &str) -> Result<Resource, Nothing> {
     }
 }
 
+/// What OData puts at the root of a service and this one has not, and what to do instead; none: the path is nothing of that kind.
+#[must_use]
+pub fn unsupported(path: &str) -> Option<(&'static str, &'static str)> {
+    const PARTS: [(&str, &str); 4] = [
+        ("$batch", "send its requests one by one"),
+        ("$all", "read the entity sets one by one"),
+        ("$crossjoin", "read one entity set, with $expand"),
+        ("$entity", "read the entity at its own path"),
+    ];
+    let first = split::percent_decoded(path.split(['/', '(']).next()?)?;
+    PARTS.into_iter().find(|(name, _)| *name == first)
+}
+
 fn of_set(first: &str, rest: &[&str]) -> Result<Resource, Nothing> {
     let (name, key) = match first.split_once('(') {
         Some((name, key)) => (
@@ -204,6 +217,22 @@ mod tests {
         ));
         assert!(matches!(part("Integrations(5)/Orrery.Explain"), Part::Action(_)));
         assert!(matches!(part("IntegrationQueues(7)/Retry"), Part::Action(retry) if retry.name == "Retry"));
+    }
+
+    #[test]
+    fn what_is_not_supported_is_known() {
+        for path in [
+            "$batch",
+            "%24batch",
+            "$batch/",
+            "$crossjoin(Integrations,Actions)",
+            "$all",
+        ] {
+            assert!(unsupported(path).is_some(), "{path}");
+        }
+        for path in ["", "Integrations", "$metadata", "$batches", "Integrations/$batch"] {
+            assert_eq!(unsupported(path), None, "{path}");
+        }
     }
 
     #[test]

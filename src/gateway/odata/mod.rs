@@ -51,6 +51,10 @@ async fn handle(
     payload: Payload,
 ) -> Result<HttpResponse> {
     let path = request.match_info().get("path").unwrap_or_default().to_owned();
+    if let Some((what, instead)) = odata::unsupported(&path) {
+        let message = format!("{what} is not supported by this service: {instead}.");
+        return Err(Error::new(Code::NotImplemented, message));
+    }
     let resource = odata::parse_path(&path)
         .map_err(|Nothing(why)| Error::new(Code::NotFound, format!("There is nothing here: {why}.")))?;
     let asking = Asking {

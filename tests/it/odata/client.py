@@ -2,6 +2,7 @@
 model and makes classes of it. Called with the URL of the service and a token; any failure ends it with a traceback."""
 
 import datetime
+import inspect
 import sys
 
 import requests
@@ -76,7 +77,7 @@ assert query.filter(Integration.Comment == "it's 100% Ø & more").one().Integrat
 mine = query.filter(Integration.IntegrationName.startswith("Client")).order_by(Integration.IntegrationName.desc())
 assert [one.IntegrationName for one in mine.all()] == ["Client's second", "Client's first"]
 assert [one.IntegrationName for one in mine.limit(1).offset(1).all()] == ["Client's first"]
-both = query.filter(query.or_(Integration.ElementId == "E-2", Integration.MaxAttempts > 3))
+both = query.filter(query.or_(Integration.ElementId == "E-2", Integration.MaxAttempts > 7))
 assert [one.IntegrationId for one in both.all()] == [second.IntegrationId]
 since = query.filter(Integration.CreatedAt >= datetime.datetime(2020, 1, 1, tzinfo=datetime.timezone.utc))
 assert len(since.all()) >= 2
@@ -130,9 +131,35 @@ assert client.IntegrationId == second.IntegrationId and client.Enabled
 of_second = service.query(Integration).get(second.IntegrationId).ClientIntegrations
 assert [one.ClientIntegrationId for one in of_second] == [client.ClientIntegrationId]
 
-# An action of an entity: there is no such item, and the service says so.
-for item in service.query(Queue).all():
-    refused(item.Retry, "wrong_state")
+# Actions of entities. What an action answers, this package looks for in a member "value", which an answer that is an entity does not
+# have: it is told to leave answers unread, and the entities are read again.
+for of, name in (Integration, "Explain"), (Queue, "Retry"), (Queue, "Cancel"), (Queue, "Execute"):
+    inspect.getattr_static(of, name).return_type = None
+
+
+def item(number):
+    return service.query(Queue).get(number)
+
+
+failed = service.query(Queue).filter(Queue.IntegrationQueueStateId == "Failed").order_by(Queue.IntegrationQueueId.asc()).first()
+number = failed.IntegrationQueueId
+assert failed.Attempt == 1 and failed.Result == "it did not answer", (failed.Attempt, failed.Result)
+failed.Retry()
+retried = item(number)
+assert (retried.IntegrationQueueStateId, retried.Attempt) == ("Pending", 0), retried.IntegrationQueueStateId
+assert retried.DueAt > failed.DueAt, (retried.DueAt, failed.DueAt)
+retried.Cancel()
+assert item(number).IntegrationQueueStateId == "Cancelled"
+refused(retried.Cancel, "wrong_state")
+# It is not enabled for this client.
+refused(retried.Execute, "wrong_state")
+for said in ({"Status": "ready", "Amount": 5}, {}):
+    first.Explain(item=said)
+refused(lambda: first.Explain(item={"CreatedAt": 5}), "invalid")
+explained = session.post(
+    url + f"Integrations({first.IntegrationId})/Orrery.Explain", json={"item": {"Status": "ready", "CommittedAt": "2020-01-31"}}
+)
+assert explained.status_code == 200 and explained.json()["matches"] is False, explained.text
 
 # Away with it.
 refused(lambda: service.delete(schedule), "in_use")

@@ -2,14 +2,18 @@
 
 use std::process::Command;
 
-use crate::support::engine::TestEngine;
+use super::fixture::filled;
 
 /// Ends so where Python or its packages cannot be had.
 const UNAVAILABLE: i32 = 77;
 
 #[actix_rt::test]
 async fn a_client_that_knows_odata_and_nothing_else_gets_on() {
-    let test = TestEngine::start().await;
+    let directory = tempfile::tempdir().unwrap();
+    // Only the engine makes items: they are there before.
+    let test = filled(&format!("sqlite://{}/orrery.db?mode=rwc", directory.path().display()))
+        .await
+        .test;
     let token = test.api.headers().iter().find(|(name, _)| name == "authorization");
     let token = token.unwrap().1.strip_prefix("Bearer ").unwrap().to_owned();
     let url = format!("http://{}/OData/", test.api.address);

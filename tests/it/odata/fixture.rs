@@ -4,7 +4,10 @@ use entity::{
     action_log, client_integration, client_integration_state, integration, integration_action, integration_queue,
     integration_schedule, integration_system, record, tenant,
 };
-use sea_orm::{ActiveModelTrait, ColumnTrait, Database, DatabaseConnection, EntityTrait, IntoActiveModel, QueryFilter};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, Database, DatabaseConnection, EntityTrait, IntoActiveModel,
+    QueryFilter,
+};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -43,6 +46,20 @@ pub async fn filled(url: &str) -> Filled {
     }
     item(&db, 8, others, 2, 0).await;
     log(&db, 1, own, 1).await;
+    // What is made from now on has other numbers.
+    for series in [
+        "integration",
+        "integration_system",
+        "integration_schedule",
+        "integration_action",
+        "client_integration",
+        "integration_consent",
+        "integration_queue",
+        "action_log",
+    ] {
+        let sql = format!("INSERT INTO number_series (name, last) VALUES ('{series}', 100)");
+        db.execute_unprepared(&sql).await.unwrap();
+    }
     for (entity, key) in [("customer", "C1"), ("widget", "W1"), ("widget", "W2")] {
         row(&db, own, entity, key).await;
     }

@@ -47,12 +47,47 @@ async fn errors_are_odatas_also_from_the_layers() {
         ("Integrations?$search=x", 400, "$search"),
         ("Integrations(1)?$top=1", 400, "$top: makes no sense on this path"),
         ("IntegrationQueues(1)/Retry", 405, "send it with POST"),
-        ("$batch", 404, "$batch is not supported"),
+        ("$batch", 501, "$batch is not supported"),
+        ("$crossjoin(Integrations,Actions)", 501, "$crossjoin is not supported"),
+        (
+            "Integrations?$filter=IntegrationQueues/any(q:q/Attempt gt 1)",
+            400,
+            "(any, all) is not supported",
+        ),
+        (
+            "Integrations?$filter=IntegrationQueues/all(q: q/Attempt gt 1)",
+            400,
+            "(any, all) is not supported",
+        ),
+        (
+            "Integrations?$filter=IntegrationQueues/any()",
+            400,
+            "any(…) of a list is not supported",
+        ),
     ] {
         let reply = test.api.get(&format!("/OData/{}", encoded(path))).await.expect(status);
         assert!(
             error(&reply)["message"].as_str().unwrap().contains(part),
             "{path}: {reply:?}"
+        );
+    }
+    // As clients send batches.
+    for (media_type, body) in [
+        (
+            "application/json",
+            r#"{"requests": [{"id": "1", "method": "get", "url": "Integrations"}]}"#,
+        ),
+        (
+            "multipart/mixed; boundary=b",
+            "--b\r\ncontent-type: application/http\r\n\r\n--b--\r\n",
+        ),
+    ] {
+        let batch = test.api.ask("POST", "/OData/$batch").text(body);
+        let reply = batch.header("content-type", media_type).send().await.expect(501);
+        assert_eq!(error(&reply)["code"], "not_implemented");
+        assert!(
+            error(&reply)["message"].as_str().unwrap().contains("one by one"),
+            "{reply:?}"
         );
     }
     let reply = test.api.get("/OData/Integrations?$orderby=Nope").await.expect(400);

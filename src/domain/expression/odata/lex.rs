@@ -88,6 +88,9 @@ fn what(rest: &str) -> String {
         Some('\'') => "the text that begins here does not end; a ' within it is written as ''".to_owned(),
         Some('"') => "texts stand between single quotes, as in 'x'".to_owned(),
         Some(digit) if digit.is_ascii_digit() => "this is no number and no date".to_owned(),
+        Some(':') => {
+            "a condition on the items of a list (any, all) is not supported; read the list itself, with a $filter of its own".to_owned()
+        }
         Some('@') => "parameter aliases (@name) are not supported".to_owned(),
         Some(other) => format!("\"{other}\" is not expected here"),
         None => "something is missing here".to_owned(),
