@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use entity::{
-    client_integration, integration,
+    client_integration,
     integration_queue::{self, Model},
 };
 use orrery::{
@@ -68,7 +68,7 @@ impl Acts {
         Caller::embedded(self.tenant)
     }
 
-    async fn create(&self, set: EntitySet, body: Value) -> i64 {
+    pub async fn create(&self, set: EntitySet, body: Value) -> i64 {
         let made = self
             .engine
             .engine
@@ -103,24 +103,7 @@ impl Acts {
             "ConsentTypeId": "None",
             "Active": true,
         });
-        let integration = with(integration, more);
-        let is_destination =
-            integration["EntityId"] == "Transaction" && integration["IntegrationDirectionId"] == "Inbound";
-        let integration = match is_destination {
-            false => self.create(EntitySet::Integrations, integration).await,
-            // People cannot ask for that as yet.
-            true => {
-                let made = with(integration, json!({"EntityId": "placeholder"}));
-                let made = self.create(EntitySet::Integrations, made).await;
-                let row = integration::ActiveModel {
-                    id: Set(made),
-                    entity_id: Set("Transaction".to_owned()),
-                    ..Default::default()
-                };
-                row.update(&self.database).await.unwrap();
-                made
-            }
-        };
+        let integration = self.create(EntitySet::Integrations, with(integration, more)).await;
         let client = with(json!({"IntegrationId": integration, "Enabled": true}), client);
         let client = self.create(EntitySet::ClientIntegrations, client).await;
         Line { integration, client }

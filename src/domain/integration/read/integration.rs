@@ -170,14 +170,8 @@ fn entity(reader: &mut Reader<'_>, direction: Option<IntegrationDirection>, plac
         format!("must have 1 to {ENTITY_CHARACTERS_MAX} characters: {TRANSACTION}, or the name of a record entity");
     reader.require(MEMBER, place.is_some(), &expected);
     let Some(name) = place else { return };
-    if direction == Some(IntegrationDirection::Inbound) {
-        if name.eq_ignore_ascii_case(TRANSACTION) {
-            // Transactions are made by call APIs and by people, with an identifier that is found in their data.
-            reader.refuse(
-                MEMBER,
-                "must be the name of a record entity: transactions are a source only",
-            );
-        } else if let Err(error) = entity_name(MEMBER, name) {
+    if direction == Some(IntegrationDirection::Inbound) && !name.eq_ignore_ascii_case(TRANSACTION) {
+        if let Err(error) = entity_name(MEMBER, name) {
             reader.refuse(MEMBER, error.message);
         }
     } else if !name.starts_with(|c: char| c.is_ascii_alphabetic())

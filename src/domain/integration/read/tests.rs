@@ -140,11 +140,15 @@ fn what_must_be_there_and_what_is_not_known() {
         assert_eq!(refused(read(&with(least(), member, json!(value)))), [member]);
     }
     let inbound = with(least(), "IntegrationDirectionId", json!("Inbound"));
-    assert!(read(&inbound).is_ok());
-    assert_eq!(
-        refused(read(&with(inbound, "EntityId", json!("transaction")))),
-        ["EntityId"]
-    );
+    for (name, is_fit) in [
+        ("customer", true),
+        ("transaction", true),
+        ("Transaction", true),
+        ("Our customers", false),
+    ] {
+        let read = read(&with(inbound.clone(), "EntityId", json!(name)));
+        assert_eq!(read.is_ok(), is_fit, "{name}: {read:?}");
+    }
 }
 
 #[test]

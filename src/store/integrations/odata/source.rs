@@ -332,7 +332,7 @@ fn consent_types() -> Vec<(&'static str, &'static str)> {
 
 fn directions() -> Vec<(&'static str, &'static str)> {
     let about = |word: &IntegrationDirection| match word {
-        IntegrationDirection::Inbound => "From the other system to records.",
+        IntegrationDirection::Inbound => "From the other system to transactions or records.",
         IntegrationDirection::Outbound => "From transactions or records to the other system.",
     };
     IntegrationDirection::ALL
