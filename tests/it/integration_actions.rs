@@ -4,5 +4,6 @@ mod credentials;
 mod fixture;
 mod functions;
 mod inbound;
+mod managed;
 mod requests;
 mod scripts;
