@@ -2,6 +2,7 @@
 //! of tokens.
 
 mod fixture;
+mod items;
 mod links;
 mod odata;
 mod people;

@@ -66,6 +66,7 @@ struct State {
     issued: u64,
     complaints: Vec<String>,
     token_requests: usize,
+    let_in: usize,
     seen_refresh_tokens: Vec<String>,
     holding: bool,
     ended: bool,
@@ -175,6 +176,11 @@ impl FakeOauth {
         self.shared.state().token_requests
     }
 
+    /// Requests to the resource with a good token.
+    pub fn let_in(&self) -> usize {
+        self.shared.state().let_in
+    }
+
     pub fn seen_refresh_tokens(&self) -> Vec<String> {
         self.shared.state().seen_refresh_tokens.clone()
     }
@@ -217,6 +223,7 @@ fn serve(shared: &Shared, stream: TcpStream) -> std::io::Result<()> {
         ("GET" | "POST", "/resource") => {
             let bearer = asked.authorization.strip_prefix("Bearer ").unwrap_or_default();
             let good = shared.state().access.contains(bearer);
+            shared.change(|state| state.let_in += usize::from(good));
             answer(
                 &stream,
                 if good { 200 } else { 401 },
