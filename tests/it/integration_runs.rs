@@ -2,8 +2,13 @@
 
 mod batches;
 mod crash;
+mod cut;
+mod disabled;
 mod failures;
 mod fairness;
+mod filters;
 mod fixture;
+mod inbound;
+mod panics;
 mod retention;
 mod selection;

@@ -26,7 +26,7 @@ use crate::{
 
 mod hears;
 
-pub use hears::ExecuteItem;
+pub use hears::{ExecuteItem, FailNextItem};
 
 /// See the module.
 pub struct IntegrationActor {

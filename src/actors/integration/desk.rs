@@ -22,6 +22,8 @@ pub(super) struct Desk {
     run: AtomicI64,
     is_changed: AtomicBool,
     is_stopped: AtomicBool,
+    /// The next item that is begun panics.
+    fails: AtomicBool,
     told: Notify,
     asked: Mutex<VecDeque<Asked>>,
 }
@@ -91,6 +93,16 @@ impl Desk {
 
     pub fn is_stopped(&self) -> bool {
         self.is_stopped.load(Ordering::SeqCst)
+    }
+
+    /// The next item that is begun panics: for tests of the supervision.
+    pub fn fail_next_item(&self) {
+        self.fails.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether the item that is begun now is to panic.
+    pub fn take_fail(&self) -> bool {
+        self.fails.swap(false, Ordering::SeqCst)
     }
 
     /// Waits until something is told or asked, or was since the last wait.

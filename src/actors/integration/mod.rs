@@ -14,7 +14,7 @@ mod selection;
 mod work;
 
 pub use act::{act, check_template};
-pub use actor::IntegrationActor;
+pub use actor::{FailNextItem, IntegrationActor};
 pub use family::{ClientIntegrationRows, does_not_run, execute_item, family, runs};
 pub use permits::ItemPermits;
 pub use work::{Acted, Work};

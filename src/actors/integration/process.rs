@@ -14,7 +14,7 @@ use crate::{
         conclude::until_stored,
         desk::Asked,
         permits::{Asking, ItemPermit},
-        run::{Halt, Run},
+        run::{Halt, Run, fail_on_purpose},
         work::{Acted, Work},
     },
     domain::integration::{
@@ -215,7 +215,9 @@ impl Going {
 
     fn begin(&mut self, run: &Run, item: QueueItem) {
         let (services, work, own, permit) = (run.services.clone(), run.work.clone(), item.clone(), self.permits.pop());
+        let fail = run.desk.take_fail();
         let task = self.tasks.spawn_local(async move {
+            fail_on_purpose(fail);
             let acted = act(&services, &work, &own).await;
             // Whose turn it is next need not wait until this is stored.
             drop(permit);

@@ -191,7 +191,7 @@ fn tell_begin(run: &Run) {
 }
 
 #[expect(clippy::panic, reason = "what it is for: tests of the supervision")]
-fn fail_on_purpose(fail: bool) {
+pub(super) fn fail_on_purpose(fail: bool) {
     if fail {
         panic!("asked to fail");
     }

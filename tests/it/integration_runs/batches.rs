@@ -59,7 +59,7 @@ async fn in_parallel_no_more_than_the_batch_size_are_on_their_way() {
     let target = Upstream::start();
     target.on("/hook", Behaviour::Gated(Box::new(Behaviour::Json(json!({})))));
     let (mut runs, line, _directory) = open(&target, 3, true).await;
-    waits(&runs, &line).await;
+    runs.waits(&line).await;
     assert_eq!(most_at_once(&mut runs, &line, &target, 3).await, 3);
     assert_eq!(runs.end_of_run(&line).await["completed"], json!(ITEMS));
 }
@@ -69,15 +69,8 @@ async fn without_it_one_after_the_other_in_their_order() {
     let target = Upstream::start();
     target.on("/hook", Behaviour::Gated(Box::new(Behaviour::Json(json!({})))));
     let (mut runs, line, _directory) = open(&target, 3, false).await;
-    waits(&runs, &line).await;
+    runs.waits(&line).await;
     assert_eq!(most_at_once(&mut runs, &line, &target, 1).await, 1);
     let order: Vec<String> = (0..ITEMS).map(|number| number.to_string()).collect();
     assert_eq!(sent(&target, "/hook"), order);
-}
-
-async fn waits(runs: &Runs, line: &Definition) {
-    eventually("the actor waits", || async {
-        runs.actor(line).await.is_some_and(|actor| actor.phase == "waiting")
-    })
-    .await;
 }

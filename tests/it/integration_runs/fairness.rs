@@ -1,11 +1,8 @@
 //! Nobody waits behind somebody else's 50,000 items.
 
-use std::fmt::Write;
-
-use sea_orm::ConnectionTrait;
 use serde_json::json;
 
-use super::fixture::{Definition, another_tenant, count, large, made, transaction};
+use super::fixture::{Definition, another_tenant, count, large, made, many, transaction};
 use crate::support::{
     scene::{Place, eventually},
     upstream::{Behaviour, Upstream},
@@ -23,20 +20,9 @@ async fn a_single_item_does_not_wait_for_50_000_of_another_tenant() {
     let (tenant, place) = made(place).await;
     let database = place.database().await;
     let other = another_tenant(&database).await;
-    // As transactions that were made by hand, in one statement.
-    let mut rows = String::from(
-        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 50000) \
-         INSERT INTO transactions (id, tenant_id, owner_id, identifier, status, data, created_at, version) ",
-    );
-    let owner = tenant.uuid().simple();
-    write!(
-        rows,
-        "SELECT randomblob(16), X'{owner}', X'{owner}', 't' || i, 1, \
-         '{{\"Amount\": 1500, \"Customer\": {{\"Country\": \"NO\"}}}}', 1700000000000000 + i, 1 FROM n"
-    )
-    .unwrap();
-    database.execute_unprepared(&rows).await.unwrap();
-    let many = Definition {
+    let data = r#"'{"Amount": 1500, "Customer": {"Country": "NO"}}'"#;
+    many(&database, tenant.uuid(), MANY, data).await;
+    let busy_line = Definition {
         interval: 1,
         batch_size: 100,
         parallel: true,
@@ -46,13 +32,13 @@ async fn a_single_item_does_not_wait_for_50_000_of_another_tenant() {
         interval: 1,
         ..Definition::new(2, other, &quiet.url("/hook"))
     };
-    for definition in [&many, &one] {
+    for definition in [&busy_line, &one] {
         definition.insert(&database, orrery::clock::Clock::system().now()).await;
     }
     let scene = place.start().await;
     for so_many in (1..=10).map(|part| part * MANY / 10) {
         eventually("they come into the queue", || async {
-            let waiting = count(&database, &many, "Pending").await;
+            let waiting = count(&database, &busy_line, "Pending").await;
             waiting >= so_many || !busy.requests_to("/hook").is_empty()
         })
         .await;
@@ -60,7 +46,7 @@ async fn a_single_item_does_not_wait_for_50_000_of_another_tenant() {
     busy.wait_for("/hook", 20).await;
     let mut all = 0;
     for state in ["Pending", "Processing", "Completed", "Failed"] {
-        all += count(&database, &many, state).await;
+        all += count(&database, &busy_line, state).await;
     }
     // Between two counts an item may come into a state that was counted already.
     assert!(all + 64 >= MANY, "{all}");
@@ -70,14 +56,14 @@ async fn a_single_item_does_not_wait_for_50_000_of_another_tenant() {
         count(&database, &one, "Completed").await == 1
     })
     .await;
-    let waiting = count(&database, &many, "Pending").await;
+    let waiting = count(&database, &busy_line, "Pending").await;
     assert!(
         waiting > MANY / 2,
         "the other's single item came long before the end of the many: {waiting} wait"
     );
     scene.stop().await;
     assert_eq!(
-        count(&database, &many, "Processing").await,
+        count(&database, &busy_line, "Processing").await,
         0,
         "what was on its way has ended"
     );

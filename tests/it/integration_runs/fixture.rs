@@ -3,12 +3,15 @@
 use std::time::Duration;
 
 use entity::{
-    action_log, client_integration, integration, integration_action, integration_queue, integration_schedule,
-    integration_system, tenant,
+    action_log, client_integration, client_integration_state, integration, integration_action, integration_queue,
+    integration_schedule, integration_system, tenant,
 };
 use jiff::Timestamp;
 use orrery::{
-    actors::observed::Observed,
+    actors::{
+        integration::IntegrationActor,
+        observed::{KIND_CLIENT_INTEGRATION, Observed},
+    },
     clock::ManualClock,
     domain::{ids::TenantId, odata::EntitySet},
     engine::{
@@ -18,7 +21,8 @@ use orrery::{
     error::Result,
 };
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, DatabaseConnection, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseConnection, DbBackend, EntityTrait, PaginatorTrait,
+    QueryFilter, QueryOrder,
 };
 use serde_json::{Value, json, value::to_raw_value};
 use uuid::Uuid;
@@ -230,10 +234,7 @@ impl Runs {
 
     /// Moves the clock to the time for which the actor waits; gives how the run ended.
     pub async fn next_run(&mut self, of: &Definition) -> Value {
-        eventually("the actor waits", || async {
-            self.actor(of).await.is_some_and(|actor| actor.phase == "waiting")
-        })
-        .await;
+        self.waits(of).await;
         let due = self.actor(of).await.unwrap().next_due_at.unwrap();
         let wait = due.duration_since(self.scene.engine.clock().now());
         self.clock.advance(Duration::try_from(wait).unwrap_or_default());
@@ -244,6 +245,28 @@ impl Runs {
     pub async fn end_of_run(&mut self, of: &Definition) -> Value {
         let event = self.scene.heard.next("integration.run.finished", of.uuid).await;
         (*event.data).clone()
+    }
+
+    /// Waits until the actor waits for a time.
+    pub async fn waits(&self, of: &Definition) {
+        eventually("the actor waits", || async {
+            self.actor(of).await.is_some_and(|actor| actor.phase == "waiting")
+        })
+        .await;
+    }
+
+    /// Its address.
+    pub async fn address(&self, of: &Definition) -> actix::Addr<IntegrationActor> {
+        let registry = self.scene.engine.registry();
+        let found = registry.member(KIND_CLIENT_INTEGRATION, TenantId::from(of.tenant), of.uuid);
+        found.await.unwrap().unwrap()
+    }
+
+    /// Changes an entity as a person does.
+    pub async fn patch(&self, set: EntitySet, number: i64, body: Value) {
+        let (integrations, caller) = (self.scene.engine.integrations(), self.scene.caller());
+        let patched = integrations.patch(&caller, set, number, None, &body);
+        patched.await.unwrap();
     }
 
     /// Its items, oldest first.
@@ -302,6 +325,29 @@ pub async fn transaction(scene: &Scene, tenant: TenantId, identifier: &str, data
     transactions.create(&Caller::embedded(tenant), new).await.unwrap()
 }
 
+/// Transactions `t1`, `t2` and so on, as if they were made by hand, in one statement; `data` is SQL for the data of number `i`.
+pub async fn many(database: &DatabaseConnection, tenant: Uuid, count: u64, data: &str) {
+    let (with, id, owner, from) = match database.get_database_backend() {
+        DbBackend::Sqlite => (
+            format!("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count}) "),
+            "randomblob(16)",
+            format!("X'{}'", tenant.simple()),
+            "n".to_owned(),
+        ),
+        _ => (
+            String::new(),
+            "gen_random_uuid()",
+            format!("'{tenant}'::uuid"),
+            format!("generate_series(1, {count}) AS n(i)"),
+        ),
+    };
+    let rows = format!(
+        "{with}INSERT INTO transactions (id, tenant_id, owner_id, identifier, status, data, created_at, version) \
+         SELECT {id}, {owner}, {owner}, 't' || i, 1, {data}, 1700000000000000 + i, 1 FROM {from}"
+    );
+    database.execute_unprepared(&rows).await.unwrap();
+}
+
 /// What meets the filter of the issue.
 pub fn large() -> Value {
     json!({"Amount": 1500, "Customer": {"Country": "NO"}})
@@ -328,6 +374,14 @@ pub async fn count(database: &DatabaseConnection, of: &Definition, state: &str) 
 pub async fn logs(database: &DatabaseConnection, of: &Definition) -> Vec<action_log::Model> {
     let of = action_log::Entity::find().filter(action_log::Column::ClientIntegrationId.eq(of.number));
     of.order_by_asc(action_log::Column::Id).all(database).await.unwrap()
+}
+
+/// Whether a selection of a definition goes on, or is to go on.
+pub async fn selects(database: &DatabaseConnection, of: &Definition) -> bool {
+    let found = client_integration_state::Entity::find_by_id(of.number)
+        .one(database)
+        .await;
+    found.unwrap().is_none_or(|state| state.selection.is_some())
 }
 
 /// The query `id` of each request to a path, in their order.

@@ -30,6 +30,11 @@ pub struct ExecuteItem {
     pub done: oneshot::Sender<()>,
 }
 
+/// Let the next item that is begun panic, to show that the others go on.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct FailNextItem;
+
 impl Handler<Reload> for IntegrationActor {
     type Result = ();
 
@@ -110,5 +115,13 @@ impl Handler<FailOnPurpose> for IntegrationActor {
             Failing::Actor => panic!("asked to fail"),
             Failing::NextRun => self.fail_next_run = true,
         }
+    }
+}
+
+impl Handler<FailNextItem> for IntegrationActor {
+    type Result = ();
+
+    fn handle(&mut self, _: FailNextItem, _: &mut Self::Context) {
+        self.desk.fail_next_item();
     }
 }

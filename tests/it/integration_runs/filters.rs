@@ -1,0 +1,136 @@
+//! Filters that change in the middle of a selection: the new one holds for all rows, also for those that were passed already.
+
+use orrery::domain::odata::EntitySet::Integrations;
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, TransactionTrait};
+use serde_json::json;
+
+use super::fixture::{Definition, Runs, count, items, many, selects};
+use crate::support::{
+    postgres::{self, for_each_database},
+    scene::eventually,
+    upstream::{Behaviour, Upstream},
+};
+
+/// Rows that a selection queues at once.
+const PAGE: usize = 500;
+/// Half of the rows are of each kind.
+const KIND: &str = r#"CASE WHEN i % 2 = 0 THEN '{"Kind": "a"}' ELSE '{"Kind": "b"}' END"#;
+
+/// An engine with rows, and a definition for those of the kind `a` whose items are never done.
+async fn open(url: &str, target: &Upstream, rows: u64) -> (Runs, Definition) {
+    target.on("/hook", Behaviour::Hang);
+    let mut line = None;
+    let runs = Runs::open(url, &[target], |tenant| {
+        let definition = Definition {
+            filter: Some(r#"Kind == "a""#.to_owned()),
+            ..Definition::new(1, tenant, &target.url("/hook"))
+        };
+        vec![line.insert(definition).clone()]
+    })
+    .await;
+    let line = line.unwrap();
+    many(&runs.database, line.tenant, rows, KIND).await;
+    (runs, line)
+}
+
+/// Items of the kinds `a` and `b`; each row must be there once.
+async fn kinds(runs: &Runs, of: &Definition) -> (usize, usize) {
+    let items = items(&runs.database, of).await;
+    let rows: std::collections::BTreeSet<_> = items.iter().map(|item| &item.item_id).collect();
+    assert_eq!(rows.len(), items.len(), "each row once");
+    let number = |name: &str| name.trim_start_matches('t').parse::<u64>().unwrap();
+    let (a, b): (Vec<_>, Vec<_>) = items.iter().partition(|item| number(&item.item_name).is_multiple_of(2));
+    (a.len(), b.len())
+}
+
+/// From now on the database takes no items after these many, or all again.
+async fn take_items(database: &DatabaseConnection, up_to: Option<usize>) {
+    let is_sqlite = database.get_database_backend() == DbBackend::Sqlite;
+    let texts = match (up_to, is_sqlite) {
+        (Some(last), true) => vec![format!(
+            "CREATE TRIGGER full BEFORE INSERT ON integration_queue WHEN NEW.id > {last} \
+             BEGIN SELECT RAISE(ABORT, 'the queue is full'); END"
+        )],
+        (Some(last), false) => vec![
+            "CREATE FUNCTION full_up() RETURNS trigger LANGUAGE plpgsql AS \
+             $$ BEGIN RAISE EXCEPTION 'the queue is full'; END $$"
+                .to_owned(),
+            format!(
+                "CREATE TRIGGER full_up BEFORE INSERT ON integration_queue FOR EACH ROW WHEN (NEW.id > {last}) \
+                 EXECUTE FUNCTION full_up()"
+            ),
+        ],
+        (None, true) => vec!["DROP TRIGGER full".to_owned()],
+        (None, false) => vec!["DROP TRIGGER full_up ON integration_queue".to_owned()],
+    };
+    for text in texts {
+        database.execute_unprepared(&text).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_selection_that_was_left_begins_anew_with_another_filter() {
+    for_each_database(|url| async move {
+        let target = Upstream::start();
+        let (mut runs, line) = open(&url, &target, 3_000).await;
+        take_items(&runs.database, Some(PAGE)).await;
+        let ended = runs.next_run(&line).await;
+        assert_eq!(
+            (&ended["outcome"], &ended["selected"]),
+            (&json!("Failed"), &json!(PAGE)),
+            "{ended}"
+        );
+        assert!(selects(&runs.database, &line).await, "the rest is to be selected");
+        assert_eq!(kinds(&runs, &line).await, (PAGE, 0));
+        take_items(&runs.database, None).await;
+
+        runs.patch(Integrations, line.number, json!({"Filter": r#"Kind == "b""#}))
+            .await;
+        // Nobody moves the clock: what is left goes on at once.
+        eventually("the selection has ended", || async {
+            !selects(&runs.database, &line).await && count(&runs.database, &line, "Processing").await == 1
+        })
+        .await;
+        assert_eq!(kinds(&runs, &line).await, (PAGE, 1_500));
+        let logs = runs.logs(&line).await;
+        assert_eq!((logs.len(), logs[1].trigger.as_str()), (2, "Queue"), "{logs:?}");
+    })
+    .await;
+}
+
+/// Here the database can keep the queue shut while everything else goes on.
+#[tokio::test]
+async fn a_selection_that_is_going_begins_anew_with_another_filter() {
+    let Some(url) = postgres::database() else { return };
+    let target = Upstream::start();
+    let (runs, line) = open(&url, &target, 40_000).await;
+    runs.waits(&line).await;
+    runs.clock
+        .advance(std::time::Duration::from_secs(super::fixture::INTERVAL.unsigned_abs()));
+    eventually("it selects", || async {
+        count(&runs.database, &line, "Pending").await > 0
+    })
+    .await;
+    let shut = runs.database.begin().await.unwrap();
+    shut.execute_unprepared("LOCK TABLE integration_queue IN SHARE MODE")
+        .await
+        .unwrap();
+    let (before, _) = kinds(&runs, &line).await;
+    assert!(before + 5 * PAGE < 20_000, "it is over: {before}");
+    runs.patch(Integrations, line.number, json!({"Filter": r#"Kind == "b""#}))
+        .await;
+    // It has heard of that before it answers.
+    assert_eq!(runs.actor(&line).await.unwrap().phase, "running");
+    shut.commit().await.unwrap();
+    eventually("the selection has ended", || async {
+        !selects(&runs.database, &line).await && count(&runs.database, &line, "Processing").await == 1
+    })
+    .await;
+    let (a, b) = kinds(&runs, &line).await;
+    assert!(
+        before <= a && a <= before + PAGE,
+        "at most the page that was on its way: {before} and {a}"
+    );
+    assert_eq!(b, 20_000);
+    assert_eq!(runs.logs(&line).await.len(), 1, "in one run");
+}
