@@ -130,3 +130,8 @@ pub fn id_of(status: u16, body: &[u8]) -> Result<uuid::Uuid> {
 pub fn text<'a>(value: &'a Value, name: &'static str) -> Result<&'a str> {
     value.get(name).and_then(Value::as_str).context(name)
 }
+
+/// A page of the console, for who signed in with this token, as bytes.
+pub fn page(path: &str, token: &str) -> Vec<u8> {
+    format!("GET {path} HTTP/1.1\r\nhost: bench\r\ncookie: orrery_session={token}\r\n\r\n").into_bytes()
+}

@@ -14,6 +14,7 @@ mod s4;
 mod s5;
 mod s6;
 mod s7;
+mod s8;
 mod table;
 mod upstream;
 
@@ -142,6 +143,9 @@ async fn scenarios(options: &Options, table: &mut Table) -> Result<()> {
     }
     if wanted("s7") {
         table.extend(s7::measure(&template, if options.quick { 100_000 } else { 1_000_000 }).await?);
+    }
+    if wanted("s8") {
+        table.extend(s8::measure(&template, if options.quick { 20_000 } else { 100_000 }).await?);
     }
     Ok(())
 }

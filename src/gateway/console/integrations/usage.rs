@@ -62,7 +62,7 @@ pub(super) async fn card(view: &View, engine: &Engine, integration: &Entity) -> 
                 }
                 (Input::choice("ConnectionUuid", "Connection", &with_none(&connections, "none"))
                     .help(html! { "Whose credentials and partner functions are used." }).show(&entry))
-                div .buttons { button .primary type="submit" { "Save" } }
+                div .buttons { button .primary type="submit" { "Save the use" } }
             }
             @if let Some(consent) = consent { (consent_part(view, id, consent)) }
             @if let Some(client) = &client {
