@@ -43,7 +43,7 @@ pub use headers::{check_name as check_header_name, check_value as check_header_v
 pub use jwt::check_key as check_private_key;
 pub use message::{Method, REDACTED, Request, RequestSample, Response, SentRequest, is_secret_header};
 pub use outbound::{Check, Outbound};
-pub use redact::{redacted, redacted_headers};
+pub use redact::{redacted, redacted_headers, redacted_json};
 pub use secret::Secret;
 pub use settings::HttpSettings;
 pub use stream::{StreamBody, StreamError, StreamRequest, StreamResponse};

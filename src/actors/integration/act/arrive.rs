@@ -12,6 +12,7 @@ use crate::{
         record::Decision,
         transaction::{NewTransaction, TRANSACTION_BYTES_MAX},
     },
+    http::redacted,
     store::records::{Arrival, Incoming, Target},
 };
 
@@ -27,18 +28,22 @@ pub(super) struct Counts {
     refused: u64,
     /// Which was refused first, and why.
     first: Option<String>,
+    /// What must not be told, in case a server repeats it.
+    secrets: Vec<String>,
 }
 
 impl Counts {
-    /// They came.
-    pub fn came(&mut self, count: usize) {
+    /// They came, with an answer to a request that had these secrets.
+    pub fn came(&mut self, count: usize, secrets: Vec<String>) {
         self.fetched += count as u64;
+        self.secrets = secrets;
     }
 
     /// One cannot be taken.
     pub fn refuse(&mut self, which: &str, why: &str) {
         self.refused += 1;
-        self.first.get_or_insert_with(|| format!("{which}: {why}"));
+        let told = || redacted(format!("{which}: {why}"), &self.secrets);
+        self.first.get_or_insert_with(told);
     }
 
     /// One is none of those that are wanted.
@@ -221,6 +226,13 @@ mod tests {
             counts
         };
         assert_eq!(counts(0, 2).to_string(), "5 fetched: 2 created, 0 updated, 2 unchanged");
+        let mut echoed = Counts::default();
+        echoed.came(1, vec!["sesame".to_owned()]);
+        echoed.refuse("sesame", "it is sesame");
+        assert!(
+            echoed.to_string().contains("([redacted]: it is [redacted])"),
+            "{echoed}"
+        );
         let some = counts(2, 1);
         assert_eq!(
             some.to_string(),

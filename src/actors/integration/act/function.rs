@@ -23,7 +23,7 @@ use crate::{
         partner_function::{Direction, PartnerFunction},
         record::{TOO_DEEP, is_readable},
     },
-    http::{Request, Response},
+    http::{Request, Response, redacted},
     providers::{Account, Outgoing, Provider, RemoteRef, Trouble, TroubleKind, Written},
     store::records::{Exported, PendingExport},
 };
@@ -87,7 +87,7 @@ pub(super) async fn send(attempt: Attempt<'_>, action: &Action) -> Result<Acted,
         )
         .await
         {
-            Ok(written) => (remote, synced) = (Some(written), Some(version)),
+            Ok((written, _)) => (remote, synced) = (Some(written), Some(version)),
             // What is newer may be taken.
             Err(Missed::Record(_) | Missed::Stale(_)) if version < row.version => {}
             Err(missed) => return Err(missed.ended()),
@@ -105,8 +105,8 @@ pub(super) async fn send(attempt: Attempt<'_>, action: &Action) -> Result<Acted,
     };
     let export = note(attempt, &ready, export).await?;
     let sent = deliver(attempt, &ready, Parcel { remote, export }).await;
-    let written = sent.map_err(Missed::ended)?;
-    Ok(done(if is_update { "Updated" } else { "Created as" }, &written.id))
+    let (_, shown) = sent.map_err(Missed::ended)?;
+    Ok(done(if is_update { "Updated" } else { "Created as" }, &shown))
 }
 
 fn done(what: &str, id: &str) -> Acted {
@@ -261,8 +261,8 @@ async fn note(attempt: Attempt<'_>, ready: &Ready, export: PendingExport) -> Res
     Ok(earlier.unwrap_or(export))
 }
 
-/// Sends what is noted, and records what became of it; the counterpart, if it was taken.
-async fn deliver(attempt: Attempt<'_>, ready: &Ready, mut parcel: Parcel) -> Result<RemoteRef, Missed> {
+/// Sends what is noted, and records what became of it; the counterpart, if it was taken, and its id as it may be shown.
+async fn deliver(attempt: Attempt<'_>, ready: &Ready, mut parcel: Parcel) -> Result<(RemoteRef, String), Missed> {
     let answer = match transmit(attempt, ready, &parcel).await {
         Err(Missed::Stale(message)) => match refreshed(attempt, ready, &mut parcel, message).await {
             Ok(()) => transmit(attempt, ready, &parcel).await,
@@ -272,8 +272,8 @@ async fn deliver(attempt: Attempt<'_>, ready: &Ready, mut parcel: Parcel) -> Res
     };
     let services = attempt.services;
     let of_store = |error| Missed::Ended(ended::of_store(services, &error));
-    let written = match answer {
-        Ok(written) => written,
+    let (written, secrets) = match answer {
+        Ok(sent) => sent,
         Err(missed @ (Missed::Record(_) | Missed::Stale(_))) => {
             let refused = services
                 .store
@@ -300,10 +300,12 @@ async fn deliver(attempt: Attempt<'_>, ready: &Ready, mut parcel: Parcel) -> Res
     };
     let told = ready.shaper.sent(parcel.export.data, which).await;
     told.map_err(|halt| Missed::Ended(of_halt(attempt, halt)))?;
-    Ok(written.remote)
+    let shown = redacted(written.remote.id.clone(), &secrets);
+    Ok((written.remote, shown))
 }
 
-async fn transmit(attempt: Attempt<'_>, ready: &Ready, parcel: &Parcel) -> Result<Written, Missed> {
+/// What was written, and the secrets of the request.
+async fn transmit(attempt: Attempt<'_>, ready: &Ready, parcel: &Parcel) -> Result<(Written, Vec<String>), Missed> {
     let outgoing = Outgoing {
         object: &ready.way.object,
         key: &attempt.item.item_id,
@@ -315,7 +317,10 @@ async fn transmit(attempt: Attempt<'_>, ready: &Ready, parcel: &Parcel) -> Resul
         attempt,
         &ready.gate,
         |provider, account| provider.write(account, outgoing),
-        |provider, account, answer| provider.read_written(account, outgoing, answer),
+        |provider, account, answer| {
+            let written = provider.read_written(account, outgoing, answer)?;
+            Ok((written, answer.sent.known_secrets()))
+        },
     )
     .await
 }

@@ -33,8 +33,8 @@ pub(super) async fn fetch(attempt: Attempt<'_>, action: &Action) -> Result<Acted
         if attempt.services.is_draining() {
             return Err(Acted::Left);
         }
-        let page = page(attempt, &ready, place.as_ref()).await?;
-        counts.came(page.records.len());
+        let (page, secrets) = page(attempt, &ready, place.as_ref()).await?;
+        counts.came(page.records.len(), secrets);
         take(attempt, &ready, page.records, &mut counts).await?;
         match page.next {
             None => return Ok(counts.concluded()),
@@ -51,7 +51,12 @@ pub(super) async fn fetch(attempt: Attempt<'_>, action: &Action) -> Result<Acted
     ))
 }
 
-async fn page(attempt: Attempt<'_>, ready: &Ready, place: Option<&PagePlace>) -> Result<RemotePage, Acted> {
+/// A page, and the secrets of the request for it.
+async fn page(
+    attempt: Attempt<'_>,
+    ready: &Ready,
+    place: Option<&PagePlace>,
+) -> Result<(RemotePage, Vec<String>), Acted> {
     let query = ListQuery {
         object: &ready.way.object,
         since: None,
@@ -61,15 +66,18 @@ async fn page(attempt: Attempt<'_>, ready: &Ready, place: Option<&PagePlace>) ->
         attempt,
         &ready.gate,
         |provider, account| provider.list(account, query),
-        |provider, account, answer| provider.read_list(account, query, answer),
+        |provider, account, answer| {
+            let page = provider.read_list(account, query, answer)?;
+            Ok((page, answer.sent.known_secrets()))
+        },
     );
-    let page = page.await.map_err(Missed::ended)?;
+    let (page, secrets) = page.await.map_err(Missed::ended)?;
     if page.records.len() > PAGE_RECORDS_MAX {
         let count = page.records.len();
         let message = format!("The provider sent {count} records in one page; at most {PAGE_RECORDS_MAX} are taken.");
         return Err(ended::failed(message, false));
     }
-    Ok(page)
+    Ok((page, secrets))
 }
 
 async fn take(

@@ -58,6 +58,7 @@ pub(super) async fn fetch(attempt: Attempt<'_>, action: &Action) -> Result<Acted
             let message = format!("A page has {count} records; at most {PAGE_RECORDS_MAX} are taken.");
             return Err(ended::failed(message, false));
         }
+        counts.came(page.records.len(), answer.sent.known_secrets());
         take(attempt, &entity, page.records, &mut counts).await?;
         if let Some(to) = page.next {
             let to = follow(&url, &to)?;
@@ -138,9 +139,7 @@ async fn read(
 }
 
 async fn take(attempt: Attempt<'_>, entity: &str, came: Vec<Json>, counts: &mut Counts) -> Result<(), Acted> {
-    let before = came.len();
-    counts.came(before);
-    let mut wanted = Vec::with_capacity(before);
+    let mut wanted = Vec::with_capacity(came.len());
     for (index, record) in came.into_iter().enumerate() {
         let keyed = records::keyed(record, entity);
         match keyed.and_then(|(key, data)| Ok((arrive::is_wanted(attempt, &key, &data)?, key, data))) {

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     actors::integration::work::Acted,
     domain::integration::Action,
-    http::{Method, Response, classify_status, redacted},
+    http::{Method, Response, classify_status, redacted, redacted_json},
     script::{Kind, RequestInfo},
     store::records::{WriteBack, WroteBack},
 };
@@ -50,7 +50,9 @@ pub(super) async fn send(attempt: Attempt<'_>, action: &Action) -> Result<Acted,
         Err(Acted::Broken { message }) => return Err(ended::broken(clean(message))),
         other => other?,
     };
-    let said = script::said(returned).map_err(|why| ended::broken(clean(why)))?;
+    let mut said = script::said(returned).map_err(|why| ended::broken(clean(why)))?;
+    // What a server repeats of the request's secrets is not kept in the record either.
+    said.record = said.record.map(|patch| redacted_json(patch, &secrets));
     conclude(attempt, row.version, said, &clean).await
 }
 
