@@ -156,12 +156,13 @@ impl Auth {
                 None => {}
             }
         }
-        if errors.is_empty() {
-            serde_json::from_value(Value::Object(whole)).map_err(|cause| vec![error("auth", &cause.to_string())])
-        } else {
-            Err(errors)
+        if !errors.is_empty() {
+            return Err(errors);
         }
-        .and_then(check_key_name)
+        let read: Auth =
+            serde_json::from_value(Value::Object(whole)).map_err(|cause| vec![error("auth", &cause.to_string())])?;
+        check_server(&read, existing, given)?;
+        check_key_name(read)
     }
 }
 
@@ -242,6 +243,43 @@ fn check_url(text: &str) -> Result<(), String> {
         Ok(_) => Ok(()),
         Err(cause) => Err(format!("is not a URL: {cause}")),
     }
+}
+
+/// Refuses to send secrets, which whoever makes the change need not know, to another server than the one they were given for.
+fn check_server(read: &Auth, existing: Option<&Auth>, given: &Map<String, Value>) -> Result<(), Vec<FieldError>> {
+    let before = existing.filter(|before| before.kind() == read.kind());
+    let (Some(old), Some(new)) = (before.and_then(Auth::token_url), read.token_url()) else {
+        return Ok(());
+    };
+    if origin(old) == origin(new) {
+        return Ok(());
+    }
+    let is_given = |name: &str| {
+        given
+            .get(name)
+            .is_some_and(|value| !value.is_null() && !is_shown_form(value))
+    };
+    let kept: Vec<&str> = read
+        .secrets()
+        .into_iter()
+        .map(|(name, _)| name)
+        .filter(|name| !is_given(name))
+        .collect();
+    if kept.is_empty() {
+        return Ok(());
+    }
+    let member = if matches!(read, Auth::Login { .. }) {
+        "auth.url"
+    } else {
+        "auth.tokenUrl"
+    };
+    let message = format!("names another server; give {} again with it", kept.join(", "));
+    Err(vec![error(member, &message)])
+}
+
+/// Scheme, host and port; what is no address stands for itself.
+fn origin(text: &str) -> String {
+    url::Url::parse(text).map_or_else(|_| text.to_owned(), |url| url.origin().ascii_serialization())
 }
 
 fn check_key_name(auth: Auth) -> Result<Auth, Vec<FieldError>> {

@@ -163,3 +163,32 @@ fn limits_are_positive() {
         .collect();
     assert_eq!(found, ["limits.perSecond", "limits.concurrent"]);
 }
+
+#[test]
+fn kept_secrets_go_to_no_other_server() {
+    for given in all_kinds() {
+        let old = read(given.clone()).unwrap();
+        let Some(member) = ["tokenUrl", "url"].into_iter().find(|name| given.get(*name).is_some()) else {
+            continue;
+        };
+        for merge in [Merge::Patch, Merge::Replace] {
+            // As it is shown, with another address.
+            let mut change = old.to_public_json();
+            change[member] = json!("https://id.example.thief.example/token");
+            let refused = fields(Auth::from_input(&change, Some(&old), merge));
+            assert_eq!(refused, [format!("auth.{member}")], "{}", old.kind());
+            let secrets: Vec<&str> = old.secrets().into_iter().map(|(name, _)| name).collect();
+            for (given_now, name) in secrets.iter().enumerate() {
+                change[*name] = given[*name].clone();
+                let taken = Auth::from_input(&change, Some(&old), merge);
+                assert_eq!(taken.is_ok(), given_now + 1 == secrets.len(), "{} {name}", old.kind());
+            }
+        }
+        let same = json!({"kind": given["kind"], member: format!("{}/v2", given[member].as_str().unwrap())});
+        assert!(
+            Auth::from_input(&same, Some(&old), Merge::Patch).is_ok(),
+            "{}",
+            old.kind()
+        );
+    }
+}

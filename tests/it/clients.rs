@@ -167,3 +167,54 @@ async fn a_check_says_how_the_credentials_fare() {
     let log = api.get("/api/v1/audit?resourceKind=client").await;
     assert_eq!(log.json["items"][0]["action"], "client.check");
 }
+
+#[tokio::test]
+async fn kept_secrets_go_to_no_other_server() {
+    let test = TestEngine::start().await;
+    let api = &test.api;
+    let oauth = json!({
+        "kind": "oauth2Password", "tokenUrl": "https://id.example/token", "clientId": "me", "clientSecret": "s3cret-value",
+        "username": "u", "password": "s3cret-too",
+    });
+    let login = json!({
+        "kind": "login", "url": "https://shop.example/login", "body": { "p": "s3cret-value" }, "tokenPath": "/t",
+    });
+    for (name, auth, member, kept, secrets) in [
+        (
+            "O",
+            oauth,
+            "tokenUrl",
+            "clientSecret, password",
+            json!({ "clientSecret": "new", "password": "new" }),
+        ),
+        ("L", login, "url", "body", json!({ "body": { "p": "new" } })),
+    ] {
+        let body = json!({ "name": name, "auth": auth });
+        let path = format!(
+            "/api/v1/clients/{}",
+            api.post("/api/v1/clients", &body).await.expect(201).id()
+        );
+        let place = json!({ "auth": { member: format!("{}?v=2", auth[member].as_str().unwrap()) } });
+        api.patch(&path, &place).await.expect(200);
+        for url in [
+            "https://thief.example/t",
+            "http://id.example/token",
+            "https://id.example:8443/token",
+        ] {
+            let refused = api.patch(&path, &json!({ "auth": { member: url } })).await.expect(422);
+            let error = &refused.json["errors"][0];
+            assert_eq!(error["field"], format!("auth.{member}"), "{refused:?}");
+            let said = error["message"].as_str().unwrap();
+            assert!(said.contains("another server") && said.contains(kept), "{said}");
+            // What was shown is no secret.
+            let mut shown = api.get(&path).await.expect(200).json["auth"].clone();
+            shown[member] = json!(url);
+            api.put(&path, &json!({ "name": name, "auth": shown }))
+                .await
+                .expect(422);
+        }
+        let mut moved = secrets;
+        moved[member] = json!("https://thief.example/t");
+        api.patch(&path, &json!({ "auth": moved })).await.expect(200);
+    }
+}
