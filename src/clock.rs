@@ -24,6 +24,31 @@ pub struct ManualClock {
     inner: Arc<Inner>,
 }
 
+/// The end of a span of the machine's time, whatever a clock of tests shows: for how long something else may work.
+#[derive(Clone, Copy, Debug)]
+pub struct Deadline {
+    begun: Instant,
+    span: Duration,
+}
+
+impl Deadline {
+    /// The span begins now.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "this file is where the time is read")]
+    pub fn after(span: Duration) -> Self {
+        Self {
+            begun: Instant::now(),
+            span,
+        }
+    }
+
+    /// Whether the span has passed.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.begun.elapsed() >= self.span
+    }
+}
+
 struct Inner {
     source: Source,
     ids: std::sync::Mutex<ContextV7>,

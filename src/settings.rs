@@ -76,7 +76,7 @@ section!(
 );
 section!(
     /// `[database]`
-    Database { url: String, pool_max: u32, busy_timeout_ms: u64, }
+    Database { url: String, pool_max: u32, busy_timeout_ms: u64, statement_seconds: u64, }
 );
 section!(
     /// `[data]`

@@ -27,6 +27,12 @@ fn of_engine(settings: &Settings) -> Vec<Limit> {
     let (engine, script) = (&settings.engine, &settings.script);
     vec![
         ("database.pool_max", settings.database.pool_max.into(), 1, 100),
+        (
+            "database.statement_seconds",
+            settings.database.statement_seconds,
+            0,
+            86_400,
+        ),
         ("engine.arbiters", engine.arbiters as u64, 0, 256),
         ("engine.runs_at_once_max", engine.runs_at_once_max as u64, 1, 100_000),
         ("engine.misfire_all_max", engine.misfire_all_max as u64, 1, 10_000),

@@ -4,12 +4,12 @@
 use std::{path::Path, time::Duration};
 
 use sea_orm::{
-    ConnectOptions, Database, DatabaseConnection, DbErr,
-    sqlx::{Connection, PgConnection},
+    ConnectOptions, Database, DatabaseConnection, DbErr, RuntimeErr,
+    sqlx::{self, Connection, PgConnection, SqliteConnection, sqlite::SqlitePoolOptions},
 };
 
 use super::{Error, Result};
-use crate::settings;
+use crate::{clock::Deadline, settings};
 
 /// How long a query may wait for a connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(30);
@@ -23,6 +23,10 @@ const TEST_IF_IDLE_FOR: Duration = Duration::from_secs(5);
 const WRITER_CACHE_KIB: &str = "-32768";
 /// Cache of each reader, KiB.
 const READER_CACHE_KIB: &str = "-4096";
+/// Steps of SQLite's machine after which it looks at how long a statement has taken: about a millisecond.
+const STEPS_BETWEEN_LOOKS: i32 = 100_000;
+/// How PostgreSQL and SQLite say that a statement was stopped.
+const STOPPED: [&str; 2] = ["57014", "9"];
 /// Pages in SQLite's log after which it is written back: a batch of the ledger touches about a thousand, and pages that the
 /// next batches touch again need to be written back once only.
 const CHECKPOINT_PAGES: &str = "8000";
@@ -49,19 +53,72 @@ pub(super) async fn connect(settings: &settings::Database) -> Result<Connections
         let write = Database::connect(sqlite_options(settings, 1, WRITER_CACHE_KIB))
             .await
             .map_err(|error| cannot_open(settings, &error))?;
-        let read = Database::connect(sqlite_options(settings, settings.pool_max, READER_CACHE_KIB)).await;
+        let mut for_reading = sqlite_options(settings, settings.pool_max, READER_CACHE_KIB);
+        if let Some(span) = statement_span(settings) {
+            for_reading.map_sqlx_sqlite_pool_opts(move |options| limited(options, span));
+        }
+        let read = Database::connect(for_reading).await;
         let read = read.map_err(|error| cannot_open(settings, &error))?;
         Ok((read, write.clone(), write))
     } else {
-        let open = |connections, more| async move {
-            Database::connect(postgres_options(settings, connections, more))
-                .await
-                .map_err(|error| cannot_open(settings, &error))
+        let open = |options: ConnectOptions| async move {
+            let opened = Database::connect(options).await;
+            opened.map_err(|error| cannot_open(settings, &error))
         };
         try_postgres(settings).await?;
-        let both = open(settings.pool_max, &[]).await?;
-        Ok((both.clone(), both, open(1, &LEDGER_OPTIONS).await?))
+        let mut for_both = postgres_options(settings, settings.pool_max, &[]);
+        if let Some(span) = statement_span(settings) {
+            for_both.statement_timeout(span);
+        }
+        let both = open(for_both).await?;
+        // What the ledger writes was done: it is not to be stopped.
+        let ledger = open(postgres_options(settings, 1, &LEDGER_OPTIONS)).await?;
+        Ok((both.clone(), both, ledger))
     }
+}
+
+/// A connection for migrations, whose statements may take as long as they do; none: the one for writing is such a one.
+pub(super) async fn for_migrations(settings: &settings::Database) -> Result<Option<DatabaseConnection>> {
+    if sqlite_path(&settings.url).is_some() || statement_span(settings).is_none() {
+        return Ok(None);
+    }
+    let opened = Database::connect(postgres_options(settings, 1, &[])).await;
+    opened.map(Some).map_err(|error| cannot_open(settings, &error))
+}
+
+/// How long a statement may take; none: for ever.
+fn statement_span(settings: &settings::Database) -> Option<Duration> {
+    Some(Duration::from_secs(settings.statement_seconds)).filter(|span| !span.is_zero())
+}
+
+/// Whether a statement was stopped since it took too long.
+pub(super) fn is_too_slow(error: &DbErr) -> bool {
+    match error {
+        DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error)) => {
+            let code = error.as_database_error().and_then(|error| error.code());
+            code.is_some_and(|code| STOPPED.contains(&code.as_ref()))
+        }
+        _ => false,
+    }
+}
+
+/// SQLite has no limit of its own: each time that a connection is handed out, which is for one statement, it gets a new deadline.
+fn limited(options: SqlitePoolOptions, span: Duration) -> SqlitePoolOptions {
+    options
+        .after_connect(move |connection, _| Box::pin(set_deadline(connection, span)))
+        .before_acquire(move |connection, _| {
+            Box::pin(async move {
+                set_deadline(connection, span).await?;
+                Ok(true)
+            })
+        })
+}
+
+async fn set_deadline(connection: &mut SqliteConnection, span: Duration) -> sqlx::Result<()> {
+    let deadline = Deadline::after(span);
+    let mut handle = connection.lock_handle().await?;
+    handle.set_progress_handler(STEPS_BETWEEN_LOOKS, move || !deadline.is_over());
+    Ok(())
 }
 
 /// One connection without a pool: a pool tries again for half a minute, and then does not say why it failed.

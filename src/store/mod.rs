@@ -47,7 +47,7 @@ pub mod transactions;
 pub mod users;
 pub mod webhooks;
 
-use connect::{connect, sqlite_path};
+use connect::{connect, for_migrations, is_too_slow, sqlite_path};
 pub use lease::Lease;
 pub use ledger::Ledger;
 pub use page::{Page, Paged};
@@ -124,6 +124,13 @@ pub enum Error {
     Database(#[source] DbErr),
 }
 
+impl Error {
+    /// Whether a statement was stopped since it took longer than `database.statement_seconds`.
+    pub(crate) fn is_too_slow(&self) -> bool {
+        matches!(self, Self::Database(source) if is_too_slow(source))
+    }
+}
+
 /// Results of the store.
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -192,6 +199,12 @@ impl From<Error> for crate::error::Error {
             .with_source(Error::Lease(text)),
             Error::Closed => Self::new(Code::Unavailable, "The engine is stopping; try again in a moment.")
                 .with_retry_after_ms(2_000),
+            Error::Database(source) if is_too_slow(&source) => Self::new(
+                Code::Unavailable,
+                "The database took too long for this and was stopped (database.statement_seconds). Ask for less: a filter that \
+                 leaves less to look at, fewer rows, or no count.",
+            )
+            .with_source(Error::Database(source)),
             other => Self::internal(other),
         }
     }
@@ -261,8 +274,15 @@ impl Store {
 
     /// Brings the tables to the version of this binary.
     pub async fn migrate(&self) -> Result<()> {
-        self.on_store(|inner| async move { Ok(Migrator::up(&inner.write, None).await?) })
-            .await
+        self.on_store(|inner| async move {
+            let Some(own) = for_migrations(&inner.settings).await? else {
+                return Ok(Migrator::up(&inner.write, None).await?);
+            };
+            let migrated = Migrator::up(&own, None).await;
+            own.close().await?;
+            Ok(migrated?)
+        })
+        .await
     }
 
     /// How many migrations are still to be run.

@@ -12,3 +12,4 @@ mod inbound;
 mod panics;
 mod retention;
 mod selection;
+mod slow;

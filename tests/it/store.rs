@@ -11,4 +11,5 @@ mod ledger;
 mod purge;
 mod records;
 mod selection;
+mod statements;
 mod vault;

@@ -163,12 +163,11 @@ enum Lasts {
 }
 
 fn lasts(error: &Error) -> Lasts {
-    if error.code == Code::Unavailable {
-        return Lasts::Closed;
-    }
     let source = std::error::Error::source(error).and_then(|source| source.downcast_ref::<store::Error>());
     match source {
+        // Also one that was stopped since it took too long.
         Some(store::Error::Database(_)) => Lasts::Passes,
+        _ if error.code == Code::Unavailable => Lasts::Closed,
         _ => Lasts::Stays,
     }
 }

@@ -109,6 +109,12 @@ async fn work(run: &mut Run) -> Result<(), Halt> {
         Err(Halt::Store(Error::Cursor)) => {
             Some("The rows are not what they were; the next due time looks again.".to_owned())
         }
+        // It would at once take as long again.
+        Err(Halt::Store(error)) if error.is_too_slow() => {
+            let why = "The database took too long to find the rows that meet the filter, and was stopped \
+                       (database.statement_seconds); the next due time looks again.";
+            Some(why.to_owned())
+        }
         other => other.map(|()| None)?,
     };
     run.desk.at(Step::Processing);

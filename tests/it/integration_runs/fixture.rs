@@ -19,6 +19,7 @@ use orrery::{
         transactions::{NewByHand, Transaction},
     },
     error::Result,
+    settings::Settings,
 };
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseConnection, DbBackend, EntityTrait, PaginatorTrait,
@@ -198,8 +199,19 @@ pub struct Runs {
 impl Runs {
     /// On the database at this address; definitions are made for the first tenant.
     pub async fn open(url: &str, targets: &[&Upstream], make: impl FnOnce(TenantId) -> Vec<Definition>) -> Self {
+        Self::open_with(url, targets, |_| {}, make).await
+    }
+
+    /// With other settings.
+    pub async fn open_with(
+        url: &str,
+        targets: &[&Upstream],
+        change: impl FnOnce(&mut Settings),
+        make: impl FnOnce(TenantId) -> Vec<Definition>,
+    ) -> Self {
         let mut place = Place::new(targets);
         url.clone_into(&mut place.settings.database.url);
+        change(&mut place.settings);
         let (tenant, place) = made(place).await;
         let now = orrery::clock::Clock::system().now();
         let database = place.database().await;

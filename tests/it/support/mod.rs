@@ -16,6 +16,7 @@ pub mod postgres;
 pub mod process;
 pub mod raw;
 pub mod scene;
+pub mod slow;
 pub mod upstream;
 pub mod upstream_tls;
 
