@@ -3,6 +3,7 @@
 mod credentials;
 mod fixture;
 mod functions;
+mod guarded;
 mod inbound;
 mod managed;
 mod requests;

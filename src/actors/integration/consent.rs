@@ -34,6 +34,16 @@ pub fn link_rules(services: &Services) -> LinkRules {
     }
 }
 
+/// What a client consented to.
+#[derive(Clone, Debug)]
+pub struct Consented {
+    /// How requests of its items are authenticated.
+    pub credentials: Arc<ClientCredentials>,
+    /// Scheme, host and port of the action's requests when the consent was given: the credentials go nowhere else, whoever changes
+    /// the action.
+    pub origin: Option<String>,
+}
+
 /// The credentials that a client's consent gives for requests of its items; none where the type of the consent gives none. Read for
 /// each item, so that a consent that was taken back is not used any more.
 ///
@@ -42,7 +52,7 @@ pub fn link_rules(services: &Services) -> LinkRules {
 /// the store does not answer.
 ///
 /// [`Acted::Later`]: super::Acted::Later
-pub async fn consent_credentials(services: &Services, work: &Work) -> Result<Option<Arc<ClientCredentials>>> {
+pub async fn consent_credentials(services: &Services, work: &Work) -> Result<Option<Consented>> {
     if work.integration.consent_type_id == ConsentType::None {
         return Ok(None);
     }
@@ -57,15 +67,21 @@ pub async fn consent_credentials(services: &Services, work: &Work) -> Result<Opt
         )));
     };
     match kept.open(&services.sealer)? {
-        None | Some(ConsentSecrets::Link { .. }) => Ok(None),
-        Some(ConsentSecrets::Credentials(auth)) => Ok(Some(Arc::new(credentials(&kept, &subject, auth)))),
+        None | Some(ConsentSecrets::Link(_)) => Ok(None),
+        Some(ConsentSecrets::Credentials { auth, origin }) => Ok(Some(Consented {
+            credentials: Arc::new(credentials(&kept, &subject, auth)),
+            origin,
+        })),
         Some(ConsentSecrets::Tokens(tokens)) => {
             let other_side = subject.other_side(&services.sealer)?;
             match usable(services, &tokens, other_side) {
                 Ok(auth) => {
                     let credentials = credentials(&kept, &subject, auth);
                     adopt(services, &credentials, &tokens).await;
-                    Ok(Some(Arc::new(credentials)))
+                    Ok(Some(Consented {
+                        credentials: Arc::new(credentials),
+                        origin: tokens.origin,
+                    }))
                 }
                 Err(why) => {
                     lose(services, &kept, &subject, &why).await?;

@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use crate::domain::ids::{ClientId, ConnectionId, PartnerFunctionId, TenantId, UserId};
 
+pub mod address;
 pub mod admit;
 pub mod batch;
 pub mod consent;

@@ -1,6 +1,6 @@
-//! Rules of an integration's flags: when rows may become items again.
+//! Rules of an integration's flags: when rows may become items again; and where an action's secrets may go.
 
-use super::{Integration, IntegrationDirection};
+use super::{Action, Integration, IntegrationDirection, address::written_origin};
 
 /// A rule with a word of its own, on which clients may branch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -11,6 +11,7 @@ pub enum Rule {
     ContinuousNotAllowed,
     ContinuousWithoutExpiry,
     ScheduleFixed,
+    SecretHeadersNeedHost,
 }
 
 impl Rule {
@@ -23,6 +24,7 @@ impl Rule {
             Self::ContinuousNotAllowed => "continuous_not_allowed",
             Self::ContinuousWithoutExpiry => "continuous_without_expiry",
             Self::ScheduleFixed => "schedule_fixed",
+            Self::SecretHeadersNeedHost => "secret_headers_need_host",
         }
     }
 }
@@ -97,10 +99,24 @@ pub fn expiry(after: &Integration, mentions_time: bool) -> Option<Broken> {
     })
 }
 
+/// `secret_headers_need_host`: where an action has secret headers, its address writes out scheme and host. They would go to
+/// whatever host the values, or the connection of a client, name.
+#[must_use]
+pub fn secret_headers(after: &Action, has_secrets: bool) -> Option<Broken> {
+    let has_host = after.url.as_deref().and_then(written_origin).is_some();
+    (has_secrets && !has_host).then(|| Broken {
+        rule: Rule::SecretHeadersNeedHost,
+        member: "Url",
+        message: "must name its scheme and host before the first value that is put in, because the action has secret headers: \
+                  for example `https://example.com/orders/{{ item.Id }}`"
+            .to_owned(),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::integration::ConsentType;
+    use crate::domain::integration::{ActionKind, ConsentType};
 
     fn with(direction: IntegrationDirection, active: bool, include_update: bool, continuous: bool) -> Integration {
         Integration {
@@ -154,6 +170,33 @@ mod tests {
         assert_eq!(rule(with(Outbound, true, false, false)), None);
         assert_eq!(rule(with(Outbound, true, true, false)), None);
         assert_eq!(rule(before.clone()), None);
+    }
+
+    #[test]
+    fn secrets_need_a_host() {
+        let action = |url: &str| Action {
+            name: "a".to_owned(),
+            kind: ActionKind::Http,
+            method: None,
+            url: Some(url.to_owned()),
+            headers: None,
+            body: None,
+            body_script: None,
+            result_script: None,
+            client_id: None,
+            partner_function_id: None,
+        };
+        for (url, has_host) in [
+            ("https://a.example/{{ item.Id }}", true),
+            ("/orders", false),
+            ("https://{{ item.Host }}/orders", false),
+            ("{{ item.Url }}", false),
+        ] {
+            assert_eq!(secret_headers(&action(url), false), None, "{url}");
+            let found = secret_headers(&action(url), true).map(|broken| (broken.rule, broken.member));
+            let expected = (!has_host).then_some((Rule::SecretHeadersNeedHost, "Url"));
+            assert_eq!(found, expected, "{url}");
+        }
     }
 
     #[test]

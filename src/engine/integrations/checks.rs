@@ -3,7 +3,6 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use serde_json::json;
-use url::Url;
 
 use crate::{
     actors::integration::check_template,
@@ -11,6 +10,7 @@ use crate::{
         expression::{Place, Problem, Schema, linq, mentions_time},
         integration::{
             Action, Integration, System, TRANSACTION,
+            address::{written_begin, written_origin},
             headers::SecretValues,
             read::ActionChange,
             rules::{self, Broken},
@@ -87,6 +87,9 @@ pub(super) async fn check_action(
     after: &Action,
     secrets: &SecretValues,
 ) -> Result<()> {
+    if let Some(broken) = rules::secret_headers(after, !secrets.is_empty()) {
+        return Err(rule(broken));
+    }
     let mut wrong = Vec::new();
     if let Some(url) = &after.url
         && let Some(begin) = written_begin(url)
@@ -160,61 +163,19 @@ fn check_templates(action: &Action, secrets: &SecretValues) -> Vec<FieldError> {
     wrong
 }
 
-/// What a template of an address writes out, where that holds scheme and host: up to its first tag, or to the path before that.
-fn written_begin(template: &str) -> Option<&str> {
-    let tags = ["{{", "{%", "{#"].into_iter().filter_map(|tag| template.find(tag));
-    let Some(first) = tags.min() else {
-        // A path alone goes to the connection's host.
-        let is_path = template.starts_with('/') && !template.starts_with("//");
-        return (!is_path).then_some(template);
-    };
-    let written = template.get(..first)?;
-    let (_, after_scheme) = written.split_once("://")?;
-    after_scheme.contains(['/', '?', '#']).then_some(written)
-}
-
 /// Refuses a change that would send secret headers, which the caller need not know, to a server of the caller's choice.
 pub(super) fn check_servers(before: Option<&Action>, change: &ActionChange) -> Result<()> {
     let Some(before) = before.filter(|_| change.keeps_secrets) else {
         return Ok(());
     };
     let (old, new) = (before.url.as_deref(), change.action.url.as_deref());
-    if old == new || (old.and_then(server).is_some() && old.and_then(server) == new.and_then(server)) {
+    if old == new
+        || (old.and_then(written_origin).is_some() && old.and_then(written_origin) == new.and_then(written_origin))
+    {
         return Ok(());
     }
     Err(Error::invalid_field(
         "Url",
         "names another server; enter the values of the secret headers again with it",
     ))
-}
-
-/// Scheme, host and port of what a template writes out.
-fn server(template: &str) -> Option<String> {
-    let url = Url::parse(written_begin(template)?).ok()?;
-    Some(url.origin().ascii_serialization())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_server_of_a_template_is_what_it_writes_out() {
-        for (template, expected) in [
-            ("https://x.example/orders", Some("https://x.example")),
-            (
-                "https://x.example:8443/orders/{{ item.Id }}",
-                Some("https://x.example:8443"),
-            ),
-            ("https://x.example/{% if a %}b{% endif %}", Some("https://x.example")),
-            ("https://x.example{{ item.Path }}", None),
-            ("https://{{ item.Host }}/orders", None),
-            ("{{ item.Url }}", None),
-            ("/orders", None),
-        ] {
-            assert_eq!(server(template).as_deref(), expected, "{template}");
-        }
-        assert_eq!(written_begin("//x.example/orders"), Some("//x.example/orders"));
-        assert_eq!(written_begin("/orders"), None);
-    }
 }

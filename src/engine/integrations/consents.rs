@@ -24,7 +24,7 @@ use crate::{
 mod callback;
 mod read;
 
-pub use callback::{ConsentAnswer, Told, ToldOutcome, ToldSubject};
+pub use callback::{ConsentAnswer, Met, Told, ToldOutcome, ToldSubject};
 use read::Act;
 
 /// A bound action of a consent: `Begin`, `Submit`, `Approve`, `Refuse` or `Revoke`.
@@ -88,7 +88,7 @@ async fn change(
             return Ok(Some((renewed.await?, subject)));
         }
         Act::Submit(auth) => {
-            settled.secrets = Some(sealed(engine, &before, auth)?);
+            settled.secrets = Some(sealed(engine, &before, &subject, auth)?);
             settled.granted_by = caller.user_id;
             settled.granted_at = Some(now);
         }
@@ -119,8 +119,11 @@ fn by_person(caller: &Caller) -> Result<()> {
     Ok(())
 }
 
-fn sealed(engine: &Engine, kept: &KeptConsent, auth: &Auth) -> Result<Vec<u8>> {
-    let secrets = ConsentSecrets::Credentials(auth.clone());
+fn sealed(engine: &Engine, kept: &KeptConsent, subject: &ConsentSubject, auth: &Auth) -> Result<Vec<u8>> {
+    let secrets = ConsentSecrets::Credentials {
+        auth: auth.clone(),
+        origin: subject.origin.clone(),
+    };
     Ok(secrets.seal(engine.sealer(), kept.tenant_id, kept.consent.uuid)?)
 }
 

@@ -13,6 +13,7 @@ use crate::{
         ids::{TenantId, UserId},
         integration::{
             ClientIntegrationId, Consent, ConsentId, ConsentState, ConsentType, IntegrationId, SystemId, SystemOauth,
+            address::written_origin,
         },
     },
     http::Secret,
@@ -24,7 +25,7 @@ use crate::{
     },
 };
 use entity::{
-    client_integration, client_token, integration,
+    client_integration, client_token, integration, integration_action,
     integration_consent::{ActiveModel, Column, Entity, Model},
     integration_system, tenant,
 };
@@ -32,7 +33,7 @@ use entity::{
 mod secrets;
 mod start;
 
-pub use secrets::{ConsentSecrets, ConsentTokens};
+pub use secrets::{ConsentLink, ConsentSecrets, ConsentTokens};
 pub use start::LinkRules;
 pub(in crate::store) use start::{forget, start};
 
@@ -66,6 +67,8 @@ pub struct ConsentSubject {
     pub tenant_name: String,
     /// The name of the system that is integrated.
     pub system_name: String,
+    /// Scheme, host and port of the requests of the integration's action; none where it writes out none.
+    pub origin: Option<String>,
     owner_id: TenantId,
     system_id: SystemId,
     oauth: Option<SystemOauth>,
@@ -259,6 +262,21 @@ impl Store {
         .await
     }
 
+    /// What the link is for that an answer of another system belongs to, without taking it, and whether it has ended; none: no link
+    /// of ours, or one that was used or is void. Of all tenants, as [`Store::claim_consent`].
+    pub async fn asked_by_link(&self, state_hash: String) -> Result<Option<(ConsentSubject, bool)>> {
+        let now = self.clock().now_us();
+        self.read(move |db| async move {
+            let of_link = Entity::find().filter(Column::StateHash.eq(state_hash));
+            let Some(row) = of_link.one(&db).await? else {
+                return Ok(None);
+            };
+            let subject = subject(&db, row.tenant_id.into(), row.client_integration_id.into()).await?;
+            Ok(Some((subject, row.expires_at.is_none_or(|ends| ends <= now))))
+        })
+        .await
+    }
+
     /// Takes the link that the answer of another system belongs to. Of all tenants: the `state` alone says whose it is.
     pub async fn claim_consent(&self, state_hash: String) -> Result<Claim> {
         let clock = self.clock().clone();
@@ -346,6 +364,16 @@ async fn subject<C: ConnectionTrait>(
         .one(db)
         .await?;
     let system = system.ok_or(Error::NotFound)?;
+    let action = match definition.value.action_id {
+        Some(id) => {
+            integration_action::Entity::find_by_id(id.get())
+                .filter(integration_action::Column::TenantId.eq(owner_id.uuid()))
+                .one(db)
+                .await?
+        }
+        None => None,
+    };
+    let origin = action.and_then(|action| written_origin(&action.url?));
     let client_secret = system.oauth_client_secret.clone();
     let system = rows::system(system)?;
     let tenant = tenant::Entity::find_by_id(tenant_id.uuid()).one(db).await?;
@@ -356,6 +384,7 @@ async fn subject<C: ConnectionTrait>(
         wanted: definition.value.consent_type_id,
         tenant_name: tenant.map(|tenant| tenant.name).unwrap_or_default(),
         system_name: system.value.name,
+        origin: origin.map(|origin| origin.ascii_serialization()),
         owner_id,
         system_id: system.id,
         oauth: system.value.oauth,

@@ -44,10 +44,6 @@ async fn the_client_of_the_action_goes_with_it_to_the_host_that_is_written_out()
             "before the first value",
         ),
         (
-            json!({"Url": "http://{{ item.Host|safe }}/hook", "Headers": {"Authorization": "Basic abcdefgh"}}),
-            "before the first value",
-        ),
-        (
             json!({"Url": format!("http://{}{{{{ item.Host|safe }}}}/hook", target.address()), "ClientUuid": client}),
             "before",
         ),
@@ -57,6 +53,19 @@ async fn the_client_of_the_action_goes_with_it_to_the_host_that_is_written_out()
         assert_eq!(item.state, "Abandoned", "{item:?}");
         assert!(result(&item).contains(said), "{item:?}");
     }
+    // Secret headers are refused with it when they are written; what was written before is not sent.
+    let headers = json!({"Authorization": "Basic abcdefgh"});
+    let line = acts
+        .line(
+            json!({"Url": target.url("/hook"), "Headers": headers}),
+            json!({}),
+            json!({}),
+        )
+        .await;
+    acts.move_action(line, "http://{{ item.Host|safe }}/hook").await;
+    let item = acts.send(line, "A", 1).await;
+    assert_eq!(item.state, "Abandoned", "{item:?}");
+    assert!(result(&item).contains("has secret headers"), "{item:?}");
     assert!(elsewhere.requests().is_empty());
     // Without credentials a value may say where it goes.
     let line = acts

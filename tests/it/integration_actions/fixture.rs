@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use entity::{
-    client_integration,
+    client_integration, integration, integration_action,
     integration_queue::{self, Model},
 };
 use orrery::{
@@ -107,6 +107,24 @@ impl Acts {
         let client = with(json!({"IntegrationId": integration, "Enabled": true}), client);
         let client = self.create(EntitySet::ClientIntegrations, client).await;
         Line { integration, client }
+    }
+
+    /// Writes another address into the row of a line's action, which nothing checks; its actor reads it when it begins.
+    pub async fn move_action(&self, line: Line, url: &str) {
+        let found = integration::Entity::find_by_id(line.integration)
+            .one(&self.database)
+            .await;
+        let row = integration_action::ActiveModel {
+            id: Set(found.unwrap().unwrap().action_id.unwrap()),
+            url: Set(Some(url.to_owned())),
+            ..Default::default()
+        };
+        row.update(&self.database).await.unwrap();
+        // Whoever changes a definition tells its actors.
+        let (integrations, caller) = (self.engine.engine.integrations(), self.caller());
+        let body = json!({"Comment": "moved"});
+        let told = integrations.patch(&caller, EntitySet::Integrations, line.integration, None, &body);
+        told.await.unwrap();
     }
 
     /// Enters the credentials that a consent asks for.

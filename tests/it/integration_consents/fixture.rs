@@ -26,7 +26,7 @@ use url::Url;
 use uuid::Uuid;
 
 use crate::support::{
-    engine::{Api, Reply, TestEngine},
+    engine::{Api, Ask, Reply, TestEngine},
     fake_oauth::{CLIENT_ID, CLIENT_SECRET, FakeOauth},
     scene::Heard,
 };
@@ -274,8 +274,20 @@ impl Scene {
         Url::parse(there.header("location").unwrap()).unwrap()
     }
 
-    /// The page at the end of the way back.
+    /// The page at the end of the way back: what the person confirms there is sent.
     pub async fn come_back(&self, back: &Url) -> Reply {
+        let page = self.asked_there(back).await;
+        match page.status {
+            200 => {
+                let form = confirmed(&Api::anonymous(self.test.api.address), &page);
+                checked(form.header("sec-fetch-site", "same-origin").send().await)
+            }
+            _ => page,
+        }
+    }
+
+    /// The page that a browser comes to, before anybody confirms anything.
+    pub async fn asked_there(&self, back: &Url) -> Reply {
         let ours = self.test.api.address.to_string();
         assert!(
             back.as_str().starts_with(&format!("http://{ours}{CALLBACK}?")),
@@ -284,16 +296,12 @@ impl Scene {
         let page = Api::anonymous(self.test.api.address)
             .get(&format!("{}?{}", back.path(), back.query().unwrap()))
             .await;
-        assert_eq!(
-            page.header("content-type"),
-            Some("text/html; charset=utf-8"),
-            "{page:?}"
-        );
-        let policy = page.header("content-security-policy").unwrap();
-        assert!(policy.starts_with("default-src 'none'"), "{policy}");
-        assert_eq!(page.header("referrer-policy"), Some("no-referrer"));
-        assert_eq!(page.header("cache-control"), Some("no-store"));
-        page
+        checked(page)
+    }
+
+    /// Where a browser would come back to with this query.
+    pub fn back(&self, query: &str) -> Url {
+        Url::parse(&format!("http://{}{CALLBACK}?{query}", self.test.api.address)).unwrap()
     }
 
     /// All the way.
@@ -338,7 +346,15 @@ impl Scene {
 
     pub async fn credentials(&self, asked: Asked) -> Result<Option<std::sync::Arc<ClientCredentials>>, Error> {
         let work = self.work(asked).await;
-        consent_credentials(self.test.engine.services(), &work).await
+        let consented = consent_credentials(self.test.engine.services(), &work).await?;
+        Ok(consented.map(|consented| consented.credentials))
+    }
+
+    /// To which scheme, host and port they may go.
+    pub async fn goes_to(&self, asked: Asked) -> Option<String> {
+        let work = self.work(asked).await;
+        let consented = consent_credentials(self.test.engine.services(), &work).await.unwrap();
+        consented.unwrap().origin
     }
 
     /// Sends a request with what the consent gives.
@@ -378,6 +394,44 @@ impl Scene {
         let actions = rows.iter().map(|row| row.action.clone()).collect();
         (actions, format!("{rows:?}"))
     }
+}
+
+/// What the button of a page posts, as a browser does it.
+pub fn confirmed(api: &Api, page: &Reply) -> Ask {
+    let html = text(page);
+    assert!(html.contains("<form method=\"post\" action=\"?\">"), "{html}");
+    let mut form = url::form_urlencoded::Serializer::new(String::new());
+    for field in html.split("<input type=\"hidden\" name=\"").skip(1) {
+        let (name, rest) = field.split_once("\" value=\"").unwrap();
+        let value = rest.split_once("\">").unwrap().0;
+        let clear = [
+            ("&lt;", "<"),
+            ("&gt;", ">"),
+            ("&quot;", "\""),
+            ("&#39;", "'"),
+            ("&amp;", "&"),
+        ];
+        let value = clear
+            .iter()
+            .fold(value.to_owned(), |value, (mark, c)| value.replace(mark, c));
+        form.append_pair(name, &value);
+    }
+    api.ask("POST", CALLBACK)
+        .header("content-type", "application/x-www-form-urlencoded")
+        .text(&form.finish())
+}
+
+fn checked(page: Reply) -> Reply {
+    assert_eq!(
+        page.header("content-type"),
+        Some("text/html; charset=utf-8"),
+        "{page:?}"
+    );
+    let policy = page.header("content-security-policy").unwrap();
+    assert!(policy.starts_with("default-src 'none'"), "{policy}");
+    assert_eq!(page.header("referrer-policy"), Some("no-referrer"));
+    assert_eq!(page.header("cache-control"), Some("no-store"));
+    page
 }
 
 /// The state of a link.

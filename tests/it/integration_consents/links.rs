@@ -142,8 +142,16 @@ async fn what_is_no_answer_to_a_link_changes_nothing() {
     ] {
         let page = anonymous.get(&format!("{CALLBACK}{query}")).await.expect(400);
         assert!(text(&page).contains("The link is not known"), "{query}");
+        let form = anonymous.ask("POST", CALLBACK).text(query.trim_start_matches('?'));
+        let page = form.send().await.expect(400);
+        assert!(text(&page).contains("The link is not known"), "{query}");
     }
-    anonymous.post(CALLBACK, &json!({})).await.expect(405);
+    let page = anonymous
+        .post(CALLBACK, &json!({"state": state, "code": "a"}))
+        .await
+        .expect(400);
+    assert!(text(&page).contains("The link is not known"), "{}", text(&page));
+    anonymous.put(CALLBACK, &json!({})).await.expect(405);
     assert_eq!(scene.row(asked).await, before);
     scene.follow(&link).await.expect(200);
 }
@@ -154,8 +162,8 @@ async fn a_code_that_is_refused_leaves_another_link_and_says_why() {
     let asked = scene.consent("OAuth2").await;
     let mut link = scene.link(asked).await;
     let state = state_of(&link);
-    let forged = format!("{CALLBACK}?state={state}&code=stolen-c0de");
-    let page = Api::anonymous(scene.test.api.address).get(&forged).await.expect(400);
+    let forged = scene.back(&format!("state={state}&code=stolen-c0de"));
+    let page = scene.come_back(&forged).await.expect(400);
     assert!(
         text(&page).contains("The consent could not be given"),
         "{}",
@@ -212,8 +220,8 @@ async fn a_code_of_one_tenant_is_worth_nothing_with_the_state_of_another() {
         .unwrap()
         .1
         .into_owned();
-    let mixed = format!("{CALLBACK}?state={}&code={code}", state_of(&their_link));
-    Api::anonymous(scene.test.api.address).get(&mixed).await.expect(400);
+    let mixed = scene.back(&format!("state={}&code={code}", state_of(&their_link)));
+    scene.come_back(&mixed).await.expect(400);
     assert_eq!(scene.provider.complaints(), ["wrong verifier"]);
     assert_eq!(scene.state(theirs).await, ConsentState::Pending);
     assert_eq!(scene.state(ours).await, ConsentState::Pending);

@@ -6,7 +6,7 @@ use orrery::domain::integration::ConsentState;
 use serde_json::{Value, json};
 use url::Url;
 
-use super::fixture::{CALLBACK, Scene, state_of, text};
+use super::fixture::{CALLBACK, Scene, confirmed, state_of, text};
 use crate::support::{
     engine::{Api, Reply},
     fake_oauth::{CLIENT_ID, CLIENT_SECRET, FakeOauth},
@@ -207,7 +207,8 @@ async fn the_log_holds_no_code_and_no_state() {
         .expect(302);
     let back = Url::parse(there.header("location").unwrap()).unwrap();
     let back = format!("{}?{}", back.path(), back.query().unwrap());
-    Api::anonymous(address).get(&back).await.expect(200);
+    let page = Api::anonymous(address).get(&back).await.expect(200);
+    confirmed(&Api::anonymous(address), &page).send().await.expect(200);
     let state: ConsentState = api.get(&consent).await.json["State"].as_str().unwrap().parse().unwrap();
     assert_eq!(state, ConsentState::Granted);
     eventually("the request is in the log", || async {

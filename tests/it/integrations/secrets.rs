@@ -101,6 +101,41 @@ async fn kept_secrets_go_to_no_other_server() {
 }
 
 #[actix_rt::test]
+async fn secret_headers_need_an_address_that_says_where_they_go() {
+    let here = Fixture::start().await;
+    let caller = &here.operator;
+    let with_url = |url: &str| {
+        with(
+            action("Secret"),
+            json!({"Url": url, "Headers": {"X-Api-Key": "quietly"}}),
+        )
+    };
+    for url in ["/orders", "http://{{ item.Host }}/orders", "{{ item.Url }}"] {
+        let made = here.create(caller, Actions, with_url(url)).await;
+        expect_refused(made, "secret_headers_need_host", "Url");
+    }
+    let id = here
+        .create(caller, Actions, with_url("http://localhost:9/"))
+        .await
+        .unwrap();
+    let moved = json!({"Url": "/orders", "Headers": {"X-Api-Key": "again"}});
+    expect_refused(
+        here.patch(caller, Actions, id, moved).await,
+        "secret_headers_need_host",
+        "Url",
+    );
+    // Without secrets the values, or a connection, may say where.
+    let open = with(action("Open"), json!({"Url": "/orders", "Headers": {"X-Name": "n"}}));
+    let open = here.create(caller, Actions, open).await.unwrap();
+    let secret = json!({"Headers": {"X-Name": "n", "X-Token": "t"}});
+    expect_refused(
+        here.patch(caller, Actions, open, secret).await,
+        "secret_headers_need_host",
+        "Url",
+    );
+}
+
+#[actix_rt::test]
 async fn a_client_secret_is_sealed_and_kept() {
     let here = Fixture::start().await;
     let caller = &here.operator;

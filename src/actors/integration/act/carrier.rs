@@ -10,7 +10,7 @@ use crate::{
         connection::Gate,
         integration::{consent, work::Acted},
     },
-    domain::integration::Action,
+    domain::integration::{Action, ConsentType, address::written_origin},
     http::{ClientCredentials, Response},
 };
 
@@ -41,8 +41,12 @@ pub(super) async fn carrier(attempt: Attempt<'_>, action: &Action) -> Result<Car
         });
     }
     let consented = consent::consent_credentials(services, work).await;
-    if let Some(credentials) = consented.map_err(|error| ended::of_error(services, &error))? {
-        return Ok(Carrier::Consent(credentials));
+    if let Some(consented) = consented.map_err(|error| ended::of_error(services, &error))? {
+        return match consented_elsewhere(action, consented.origin.as_deref(), work.integration.consent_type_id) {
+            // It waits: the consent is given anew, or the address is put right.
+            Some(why) => Err(ended::blocked(services, why)),
+            None => Ok(Carrier::Consent(consented.credentials)),
+        };
     }
     match work.client.connection_id {
         Some(id) => match services.gates.gate(work.tenant_id, id).await {
@@ -56,6 +60,29 @@ pub(super) async fn carrier(attempt: Attempt<'_>, action: &Action) -> Result<Car
         )),
         None => Ok(Carrier::Plain),
     }
+}
+
+/// Why what was consented to does not go where the action sends now: whoever changes an action does not choose where the secrets of
+/// clients go. That the address says where it leads is seen to by [`Carrier::check`].
+fn consented_elsewhere(action: &Action, origin: Option<&str>, kind: ConsentType) -> Option<String> {
+    let to = written_origin(action.url.as_deref()?)?.ascii_serialization();
+    if origin == Some(to.as_str()) {
+        return None;
+    }
+    let how = match kind {
+        ConsentType::Credentials => "Submit the credentials again",
+        _ => "Revoke it, then Begin it again",
+    };
+    Some(match origin {
+        Some(origin) => format!(
+            "The consent was given for requests to {origin}, and the action sends to {to} now. If that is right, the consent has to \
+             be given again: {how}."
+        ),
+        None => format!(
+            "The consent was given before the action said where it sends, which is {to} now. If that is right, the consent has to be \
+             given again: {how}."
+        ),
+    })
 }
 
 impl Carrier {

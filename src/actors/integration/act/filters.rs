@@ -205,15 +205,30 @@ impl<W: std::fmt::Write> io::Write for Characters<'_, W> {
 }
 
 /// What was written, which has an end.
-#[derive(Default)]
 pub(super) struct Bounded {
     pub bytes: Vec<u8>,
     pub is_full: bool,
+    bytes_max: usize,
+}
+
+impl Default for Bounded {
+    fn default() -> Self {
+        Self::new(OUTPUT_BYTES_MAX)
+    }
 }
 
 impl Bounded {
+    /// Takes at most so many bytes.
+    pub fn new(bytes_max: usize) -> Self {
+        Self {
+            bytes: Vec::new(),
+            is_full: false,
+            bytes_max,
+        }
+    }
+
     fn add(&mut self, bytes: &[u8]) -> bool {
-        self.is_full |= self.bytes.len() + bytes.len() > OUTPUT_BYTES_MAX;
+        self.is_full |= self.bytes.len() + bytes.len() > self.bytes_max;
         if !self.is_full {
             self.bytes.extend_from_slice(bytes);
         }

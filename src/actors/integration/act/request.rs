@@ -11,17 +11,19 @@ use super::{
     escape::Escape,
     scope::Scope,
     script,
-    template::{render, written_origin},
+    template::{render, render_within},
 };
 use crate::{
     actors::integration::work::Acted,
-    domain::integration::Action,
+    domain::integration::{Action, address::written_origin},
     http::{Method, Request, Secret, is_secret_header},
     script::{Kind, Value},
 };
 
 /// Most headers of an action.
 const HEADERS_MAX: usize = 100;
+/// Most that all headers become together, names and values, bytes: no server takes as much.
+const HEADERS_BYTES_MAX: usize = 65_536;
 
 /// A request that can be sent.
 pub(super) struct Built {
@@ -177,8 +179,14 @@ async fn fill(texts: Texts, scope: &Scope) -> Result<Texts, Acted> {
             let what = what.to_owned();
             move |why: String| format!("The template of the {what} cannot be used: {why}.")
         };
+        // Counted while they are made: values are long, and there may be many of them.
+        let mut left = HEADERS_BYTES_MAX;
         let headers = texts.headers.into_iter().map(|(name, template, is_secret)| {
-            let value = render(&template, Escape::Plain, &shown).map_err(named(&format!("header {name}")))?;
+            left = left.saturating_sub(name.len());
+            let too_long = || format!("with it all headers together become longer than {HEADERS_BYTES_MAX} bytes");
+            let value = render_within(&template, Escape::Plain, &shown, (left, &too_long));
+            let value = value.map_err(named(&format!("header {name}")))?;
+            left = left.saturating_sub(value.len());
             Ok((name, value, is_secret))
         });
         Ok(Texts {

@@ -38,37 +38,39 @@ pub fn check_template(text: &str) -> Result<(), String> {
 /// # Errors
 /// What is wrong, in words: another attempt with the same values fails in the same way.
 pub(super) fn render(text: &str, escape: Escape, scope: &Value) -> Result<String, String> {
+    let too_long = || format!("it becomes longer than {OUTPUT_BYTES_MAX} bytes");
+    render_within(text, escape, scope, (OUTPUT_BYTES_MAX, &too_long))
+}
+
+/// As [`render`], to at most so many bytes, with what is said of more.
+///
+/// # Errors
+/// As [`render`].
+pub(super) fn render_within(
+    text: &str,
+    escape: Escape,
+    scope: &Value,
+    (bytes_max, too_long): (usize, &dyn Fn() -> String),
+) -> Result<String, String> {
     // Most headers have no tag at all.
     if !text.contains('{') {
-        return Ok(text.to_owned());
+        return match text.len() > bytes_max {
+            true => Err(too_long()),
+            false => Ok(text.to_owned()),
+        };
     }
     check_template(text)?;
     let environment = environment(escape);
     let template = environment.template_from_str(text).map_err(|error| said(&error))?;
-    let mut out = Bounded::default();
+    let mut out = Bounded::new(bytes_max);
     if let Err(error) = template.render_captured_to(scope.clone(), &mut out) {
         return Err(match error.kind() {
-            _ if out.is_full => format!("it becomes longer than {OUTPUT_BYTES_MAX} bytes"),
+            _ if out.is_full => too_long(),
             ErrorKind::UndefinedError => missing(&template.undeclared_variables(true), scope, &error),
             _ => said(&error),
         });
     }
     String::from_utf8(out.bytes).map_err(|_| "it becomes no text".to_owned())
-}
-
-/// Scheme, host and port, where the template writes them out: no value can lead the request elsewhere.
-pub(super) fn written_origin(template: &str) -> Option<url::Origin> {
-    let literal = match template.find("{{").into_iter().chain(template.find("{%")).min() {
-        Some(at) => template.get(..at)?,
-        None => template,
-    };
-    let (_, after_scheme) = literal.split_once("://")?;
-    // Up to the path all is written out, or there is nothing else.
-    if literal.len() != template.len() && !after_scheme.contains(['/', '?', '#']) {
-        return None;
-    }
-    let url = url::Url::parse(literal.trim()).ok()?;
-    url.has_host().then(|| url.origin())
 }
 
 fn environment(escape: Escape) -> Environment<'static> {
@@ -281,24 +283,6 @@ mod tests {
         for wrong in ["{{ item", "{{ | }}", "{% if %}", "{% for x %}", "{{ item.Name|nope }}"] {
             let refused = check_template(wrong).is_err() || rendered(wrong, Escape::Plain).is_err();
             assert!(refused, "{wrong}");
-        }
-    }
-
-    #[test]
-    fn the_origin_counts_only_where_it_is_written_out() {
-        let origin = |text: &str| written_origin(text).map(|origin| origin.ascii_serialization());
-        for (template, expected) in [
-            ("https://a.example/x/{{ item.Id }}", Some("https://a.example")),
-            ("https://a.example:8443?x={{ item.Id }}", Some("https://a.example:8443")),
-            ("http://a.example", Some("http://a.example")),
-            ("https://a.example{{ item.Id }}/", None),
-            ("https://{{ item.Host }}/x", None),
-            ("https://a.example@{{ item.Host }}/x", None),
-            ("{{ item.Url }}", None),
-            ("{% if a %}https://a.example/{% endif %}", None),
-            ("/relative/{{ item.Id }}", None),
-        ] {
-            assert_eq!(origin(template).as_deref(), expected, "{template}");
         }
     }
 }

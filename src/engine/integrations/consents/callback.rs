@@ -18,7 +18,9 @@ use crate::{
     store::{
         self,
         audit::Entry,
-        integrations::consents::{Claim, Claimed, ConsentSecrets, ConsentTokens, KeptConsent, Settled},
+        integrations::consents::{
+            Claim, Claimed, ConsentLink, ConsentSecrets, ConsentSubject, ConsentTokens, KeptConsent, OtherSide, Settled,
+        },
     },
 };
 
@@ -60,6 +62,17 @@ pub struct ToldSubject {
     pub integration: String,
     /// With which system.
     pub system: String,
+    /// To which scheme, host and port requests go; none where that is not written out.
+    pub origin: Option<String>,
+}
+
+/// What an answer meets that is not taken yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Met {
+    /// A link of ours: who brought the answer is to be asked whether it is theirs.
+    Link(ToldSubject),
+    /// Nothing that could be taken.
+    Nothing(Told),
 }
 
 /// See [`Told`].
@@ -79,7 +92,58 @@ pub enum ToldOutcome {
     Overtaken,
 }
 
+impl ConsentAnswer {
+    /// What of its `state` is stored; none where it cannot be one of ours.
+    fn state_hash(&self) -> Option<String> {
+        let state = self.state.as_ref().map(Secret::expose);
+        let state = state.filter(|state| state.len() == STATE_BYTES);
+        state.map(consent::state_hash)
+    }
+}
+
+impl Told {
+    fn unknown() -> Self {
+        Self {
+            outcome: ToldOutcome::Unknown,
+            subject: None,
+        }
+    }
+}
+
+impl ToldSubject {
+    fn of(subject: &ConsentSubject) -> Self {
+        Self {
+            tenant: subject.tenant_name.clone(),
+            integration: subject.integration_name.clone(),
+            system: subject.system_name.clone(),
+            origin: subject.origin.clone(),
+        }
+    }
+}
+
 impl Integrations<'_> {
+    /// What the answer of another system to a link of ours is about. Changes nothing: whoever can make a browser come here has not
+    /// agreed to anything.
+    ///
+    /// Needs no caller: who knows the `state` was sent by us.
+    ///
+    /// # Errors
+    /// The store does not answer.
+    pub async fn consent_met(&self, answer: &ConsentAnswer) -> Result<Met> {
+        let Some(hash) = answer.state_hash() else {
+            return Ok(Met::Nothing(Told::unknown()));
+        };
+        let found = self.engine.store().asked_by_link(hash).await?;
+        Ok(match found {
+            None => Met::Nothing(Told::unknown()),
+            Some((subject, true)) => Met::Nothing(Told {
+                outcome: ToldOutcome::Late,
+                subject: Some(ToldSubject::of(&subject)),
+            }),
+            Some((subject, false)) => Met::Link(ToldSubject::of(&subject)),
+        })
+    }
+
     /// Takes the answer of another system to a link of ours. The link is used up whatever becomes of it.
     ///
     /// Needs no caller: who knows the `state` was sent by us. Goes on to its end, so its caller must not drop it.
@@ -87,32 +151,16 @@ impl Integrations<'_> {
     /// # Errors
     /// The store does not answer.
     pub async fn consent_answered(&self, answer: ConsentAnswer, request_id: Option<String>) -> Result<Told> {
-        let unknown = Told {
-            outcome: ToldOutcome::Unknown,
-            subject: None,
+        let Some(hash) = answer.state_hash() else {
+            return Ok(Told::unknown());
         };
-        let Some(state) = answer
-            .state
-            .as_ref()
-            .filter(|state| state.expose().len() == STATE_BYTES)
-        else {
-            return Ok(unknown);
-        };
-        let claim = self
-            .engine
-            .store()
-            .claim_consent(consent::state_hash(state.expose()))
-            .await?;
+        let claim = self.engine.store().claim_consent(hash).await?;
         let (claimed, is_late) = match claim {
-            Claim::Unknown => return Ok(unknown),
+            Claim::Unknown => return Ok(Told::unknown()),
             Claim::Late(claimed) => (claimed, true),
             Claim::Taken(claimed) => (claimed, false),
         };
-        let subject = ToldSubject {
-            tenant: claimed.subject.tenant_name.clone(),
-            integration: claimed.subject.integration_name.clone(),
-            system: claimed.subject.system_name.clone(),
-        };
+        let subject = ToldSubject::of(&claimed.subject);
         let outcome = if is_late {
             ToldOutcome::Late
         } else {
@@ -212,18 +260,23 @@ impl Integrations<'_> {
             )));
         };
         let sealer = &self.engine.services().sealer;
-        let (Some(ConsentSecrets::Link { verifier, redirect_uri }), Some(other_side)) =
+        let (Some(ConsentSecrets::Link(link)), Some(other_side)) =
             (claimed.stored.open(sealer)?, claimed.subject.other_side(sealer)?)
         else {
             return Ok(Answered::Failed(format!("{name} was changed since the link was made.")));
         };
+        if let Some(what) = moved(&link, &other_side, &claimed.subject) {
+            return Ok(Answered::Failed(format!(
+                "{what} was changed since the link was made, so that nothing was sent to {name}."
+            )));
+        }
         let oauth = oauth_client(other_side);
         let (token_url, client_id) = (oauth.token_url.clone(), oauth.client_id.clone());
         let grant = CodeGrant {
             oauth,
             code,
-            redirect_uri,
-            verifier,
+            redirect_uri: link.redirect_uri,
+            verifier: link.verifier,
         };
         match self.engine.outbound().redeem_code(&grant).await {
             Ok(got) => Ok(Answered::Agreed(ConsentTokens {
@@ -232,12 +285,27 @@ impl Integrations<'_> {
                 access_token: got.access_token,
                 expires_at: got.expires_at,
                 refresh_token: got.refresh_token,
+                origin: link.origin,
             })),
             Err(error) => {
                 let said = consent::words(&error.message);
                 Ok(Answered::Failed(format!("{name} did not give its tokens: {said}.")))
             }
         }
+    }
+}
+
+/// What is not as it was when the link was made: a code goes only to the server that its person was asked about, and its tokens
+/// only with the requests that were meant then.
+fn moved(link: &ConsentLink, now: &OtherSide, subject: &ConsentSubject) -> Option<&'static str> {
+    if link.token_url != now.oauth.token_url {
+        Some("The TokenUrl of the system")
+    } else if link.client_id != now.oauth.client_id {
+        Some("The OAuthClientId of the system")
+    } else if link.origin != subject.origin {
+        Some("The host in the Url of the integration's action")
+    } else {
+        None
     }
 }
 

@@ -9,7 +9,7 @@ use sea_orm::{
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
-use super::{ConsentSecrets, ConsentSubject, KeptConsent, stored, subject, write};
+use super::{ConsentLink, ConsentSecrets, ConsentSubject, KeptConsent, stored, subject, write};
 use crate::{
     clock::Clock,
     domain::{
@@ -281,10 +281,13 @@ fn fresh(
             )));
         }
     };
-    let secrets = ConsentSecrets::Link {
+    let secrets = ConsentSecrets::Link(ConsentLink {
         verifier: Secret::new(verifier.as_str()),
         redirect_uri: redirect_uri.clone(),
-    };
+        token_url: oauth.token_url.clone(),
+        client_id: oauth.client_id.clone(),
+        origin: subject.origin.clone(),
+    });
     let ends = now
         .checked_add(rules.life)
         .map_err(|error| Error::Content(error.to_string()))?;
