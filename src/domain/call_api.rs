@@ -5,7 +5,9 @@ use serde::{Deserialize, Deserializer, Serialize};
 use crate::domain::ids::{ClientId, UserId};
 use crate::domain::schedule::{Misfire, Overlap};
 
-pub use checks::{HEADER_VALUE_BYTES_MAX, HEADERS_MAX, check_header_name, check_script, schedule_of};
+pub use checks::{
+    FREQUENCY_SECONDS_ADVISED, HEADER_VALUE_BYTES_MAX, HEADERS_MAX, check_header_name, check_script, schedule_of,
+};
 pub use headers::{Header, HeaderValue, MaskedSecret, SecretHeader};
 
 mod checks;

@@ -22,10 +22,12 @@ use crate::{
 pub use crate::store::call_apis::LastRun;
 pub(crate) use changes::complete;
 pub use input::CallApiInput;
+pub use run_as::RunAs;
 
 mod changes;
 mod checks;
 mod input;
+mod run_as;
 
 /// Longest script that the overview shows in place of an address, in characters.
 const OVERVIEW_SCRIPT_CHARACTERS_MAX: usize = 2_000;

@@ -146,6 +146,18 @@ impl CallApis<'_> {
         self.send_once(caller, &call, &context).await
     }
 
+    /// As [`Self::test_definition`], for a saved call as somebody is editing it: secret headers that come without a value
+    /// have their stored one, and scripts see what those of its next run would see.
+    ///
+    /// # Errors
+    /// As [`Self::test_definition`], and [`Code::NotFound`].
+    pub async fn test_edited(&self, caller: &Caller, id: CallApiId, edited: CallApiDefinition) -> Result<Tested> {
+        caller.require(Right::CallsRun)?;
+        caller.require(Right::CallsManage)?;
+        let (call, context) = self.edited(caller, id, edited).await?;
+        self.send_once(caller, &call, &context).await
+    }
+
     /// Runs the response script of a saved call, or another in its place, on a response.
     ///
     /// # Errors
@@ -179,6 +191,35 @@ impl CallApis<'_> {
         caller.require(Right::CallsManage)?;
         let (call, context) = self.unsaved(caller, definition)?;
         self.interpret(&call, &context, response).await
+    }
+
+    /// As [`Self::run_response`], for a saved call as somebody is editing it.
+    ///
+    /// # Errors
+    /// As [`Self::run_response_of`], and [`Code::NotFound`].
+    pub async fn run_response_edited(
+        &self,
+        caller: &Caller,
+        id: CallApiId,
+        edited: CallApiDefinition,
+        response: GivenResponse,
+    ) -> Result<Interpreted> {
+        caller.require(Right::CallsRun)?;
+        caller.require(Right::CallsManage)?;
+        let (call, context) = self.edited(caller, id, edited).await?;
+        self.interpret(&call, &context, response).await
+    }
+
+    async fn edited(
+        &self,
+        caller: &Caller,
+        id: CallApiId,
+        edited: CallApiDefinition,
+    ) -> Result<(PreparedCall, RunContext)> {
+        let stored = self.stored(caller.tenant_id, id).await?;
+        let definition = complete(edited, &self.secrets(caller.tenant_id, &stored)?)?;
+        let call = PreparedCall::of_definition(caller.tenant_id, Some(id), stored.version, definition)?;
+        Ok((call, self.context(Some(stored))))
     }
 
     async fn saved(

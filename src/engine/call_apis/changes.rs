@@ -314,7 +314,8 @@ impl CallApis<'_> {
         Err(Error::new(Code::CannotActivate, message).with_fields(problems))
     }
 
-    fn secrets(&self, tenant: TenantId, stored: &StoredCallApi) -> Result<Vec<SecretHeader>> {
+    /// The values of its secret headers.
+    pub(crate) fn secrets(&self, tenant: TenantId, stored: &StoredCallApi) -> Result<Vec<SecretHeader>> {
         match &stored.secret_headers {
             None => Ok(Vec::new()),
             Some(sealed) => {

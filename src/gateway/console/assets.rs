@@ -18,11 +18,13 @@ const ICON: &str = "image/svg+xml";
 const FILES: &[(&str, &str, &str)] = &[
     ("base.css", CSS, include_str!("assets/base.css")),
     ("parts.css", CSS, include_str!("assets/parts.css")),
+    ("calls.css", CSS, include_str!("assets/calls.css")),
     ("icon.svg", ICON, include_str!("assets/icon.svg")),
     ("app.js", MODULE, include_str!("assets/app.js")),
     ("ask.js", MODULE, include_str!("assets/ask.js")),
     ("editor.js", MODULE, include_str!("assets/editor.js")),
     ("live.js", MODULE, include_str!("assets/live.js")),
+    ("marks.js", MODULE, include_str!("assets/marks.js")),
     ("parts.js", MODULE, include_str!("assets/parts.js")),
     ("rows.js", MODULE, include_str!("assets/rows.js")),
     ("small.js", MODULE, include_str!("assets/small.js")),

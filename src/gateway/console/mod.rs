@@ -17,6 +17,7 @@ use crate::engine::Engine;
 
 mod admit;
 mod assets;
+mod call_apis;
 mod form;
 mod groups;
 mod integrations;
@@ -35,7 +36,13 @@ pub(super) const ROOT: Root = Root {
 };
 
 /// The pages, which all need a sign-in.
-const PAGES: &[fn(&mut ServiceConfig)] = &[groups::routes, integrations::routes, overview::routes, sign_in::leaving];
+const PAGES: &[fn(&mut ServiceConfig)] = &[
+    call_apis::routes,
+    groups::routes,
+    integrations::routes,
+    overview::routes,
+    sign_in::leaving,
+];
 
 /// Mounts the console; what needs no sign-in comes first.
 pub(super) fn mount(config: &mut ServiceConfig, engine: &Engine) {

@@ -140,6 +140,7 @@ fn document(base: &str, title: &str, body: &Markup) -> Markup {
                 link rel="icon" href={ (base) "/assets/icon.svg" } type="image/svg+xml";
                 link rel="stylesheet" href={ (base) "/assets/base.css" };
                 link rel="stylesheet" href={ (base) "/assets/parts.css" };
+                link rel="stylesheet" href={ (base) "/assets/calls.css" };
                 script type="module" src={ (base) "/assets/app.js" } {}
             }
             (body)

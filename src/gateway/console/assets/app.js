@@ -3,6 +3,7 @@
 import { askFirst } from './ask.js';
 import { editors } from './editor.js';
 import { live } from './live.js';
+import { marks } from './marks.js';
 import { intoParts } from './parts.js';
 import { rows } from './rows.js';
 import { copying, focusRefusal, submitOnChange } from './small.js';
@@ -10,6 +11,7 @@ import { times } from './times.js';
 
 askFirst();
 intoParts(prepare);
+marks();
 rows(prepare);
 copying();
 submitOnChange();
