@@ -98,6 +98,16 @@ impl Scripts<'_> {
         })
     }
 
+    /// The source that was in force before a version, if there was one.
+    ///
+    /// # Errors
+    /// As [`Scripts::get`].
+    pub async fn version_before(&self, caller: &Caller, id: ScriptId, version: i64) -> Result<Option<ScriptVersion>> {
+        caller.require(Right::ConnectionsManage)?;
+        let store = self.engine.store();
+        Ok(store.script_version_before(caller.tenant_id, id, version).await?)
+    }
+
     /// Adds a script.
     ///
     /// # Errors

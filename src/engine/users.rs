@@ -1,5 +1,7 @@
 //! Users: who they are, in which groups, and that nobody gives or takes over more than they have.
 
+use std::collections::HashSet;
+
 use serde_json::{Value, json};
 
 use super::{Engine, caller::Caller, change::again_if_stale, identity::Reach, password};
@@ -57,15 +59,9 @@ impl Users<'_> {
     /// Without `users.manage`.
     pub async fn list(&self, caller: &Caller, page: Page) -> Result<Paged<User>> {
         caller.require(Right::UsersManage)?;
-        let paged = self.engine.store().users(caller.tenant_id, page).await?;
-        let mut users = Vec::with_capacity(paged.items.len());
-        for user in paged.items {
-            users.push(self.as_seen_by(caller, user).await?);
-        }
-        Ok(Paged {
-            items: users,
-            next_cursor: paged.next_cursor,
-        })
+        let mut paged = self.engine.store().users(caller.tenant_id, page).await?;
+        self.hide_groups(caller, &mut paged.items).await?;
+        Ok(paged)
     }
 
     /// One user of the tenant.
@@ -242,13 +238,24 @@ impl Users<'_> {
 
     /// Without the groups of tenants that the caller does not manage here.
     async fn as_seen_by(&self, caller: &Caller, mut user: User) -> Result<User> {
-        if let Some(tenant_id) = scope_of(caller) {
-            let ids = std::mem::take(&mut user.group_ids);
-            let seen = self.engine.store().groups_by_id(Some(tenant_id), ids.clone()).await?;
-            let is_seen = |id: &GroupId| seen.iter().any(|group| group.id == *id);
-            user.group_ids = ids.into_iter().filter(is_seen).collect();
-        }
+        self.hide_groups(caller, std::slice::from_mut(&mut user)).await?;
         Ok(user)
+    }
+
+    /// One look at the groups for all of these users.
+    async fn hide_groups(&self, caller: &Caller, users: &mut [User]) -> Result<()> {
+        let Some(tenant_id) = scope_of(caller) else {
+            return Ok(());
+        };
+        let mut ids: Vec<GroupId> = users.iter().flat_map(|user| user.group_ids.iter().copied()).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        let seen = self.engine.store().groups_by_id(Some(tenant_id), ids).await?;
+        let seen: HashSet<GroupId> = seen.into_iter().map(|group| group.id).collect();
+        for user in users {
+            user.group_ids.retain(|id| seen.contains(id));
+        }
+        Ok(())
     }
 }
 

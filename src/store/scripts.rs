@@ -133,6 +133,25 @@ impl Store {
         .await
     }
 
+    /// The version of a script's source that came before another.
+    pub async fn script_version_before(
+        &self,
+        tenant_id: TenantId,
+        id: ScriptId,
+        later: i64,
+    ) -> Result<Option<ScriptVersion>> {
+        self.read(move |db| async move {
+            let row = script_version::Entity::find()
+                .filter(versions_of(tenant_id, id))
+                .filter(script_version::Column::Version.lt(later))
+                .order_by_desc(script_version::Column::Version)
+                .one(&db)
+                .await?;
+            row.map(version).transpose()
+        })
+        .await
+    }
+
     /// The versions of a script's source, newest first, without the sources.
     ///
     /// # Errors
