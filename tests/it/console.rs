@@ -5,3 +5,5 @@ mod call_apis;
 mod call_apis_pages;
 mod frame;
 mod integrations;
+mod settings;
+mod settings_pages;

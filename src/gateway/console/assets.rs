@@ -19,6 +19,7 @@ const FILES: &[(&str, &str, &str)] = &[
     ("base.css", CSS, include_str!("assets/base.css")),
     ("parts.css", CSS, include_str!("assets/parts.css")),
     ("calls.css", CSS, include_str!("assets/calls.css")),
+    ("settings.css", CSS, include_str!("assets/settings.css")),
     ("icon.svg", ICON, include_str!("assets/icon.svg")),
     ("app.js", MODULE, include_str!("assets/app.js")),
     ("ask.js", MODULE, include_str!("assets/ask.js")),
@@ -29,6 +30,7 @@ const FILES: &[(&str, &str, &str)] = &[
     ("rows.js", MODULE, include_str!("assets/rows.js")),
     ("small.js", MODULE, include_str!("assets/small.js")),
     ("times.js", MODULE, include_str!("assets/times.js")),
+    ("zones.js", MODULE, include_str!("assets/zones.js")),
 ];
 
 pub(super) fn routes(config: &mut ServiceConfig) {

@@ -18,7 +18,7 @@ use crate::{
     engine::{Engine, groups::Group},
     error::Result,
     gateway::{
-        dto::identity::GroupBody,
+        dto::identity::{GroupBody, GroupPatch},
         json::{PathId, Query},
         page::PageQuery,
     },
@@ -50,7 +50,12 @@ async fn list(view: View, engine: web::Data<Engine>, query: Query<PageQuery>) ->
     let rows: Vec<Markup> = groups.items.iter().map(|group| row(&view, group)).collect();
     let content = html! {
         (ui::head(&view, &WAY[..1], "Groups", &ui::main_button(&view, "/groups/new", "New group")))
-        (ui::table("Groups", &["Name", "Rights", "Changed"], &rows))
+        @if rows.is_empty() && cursor.is_none() {
+            (ui::empty("No groups yet", "A group gives rights in this tenant to its members. Make one, then put users into it.",
+                &ui::main_button(&view, "/groups/new", "New group")))
+        } @else {
+            (ui::table("Groups", &["Name", "Rights", "Changed"], &rows))
+        }
         (ui::pager(&view, "/groups", "", cursor.as_deref(), groups.next_cursor.as_deref()))
     };
     Ok(view.page(HERE, "Groups", &content))
@@ -87,23 +92,22 @@ async fn create(view: View, engine: web::Data<Engine>, form: Form) -> Result<Htt
 
 async fn edit(view: View, engine: web::Data<Engine>, id: PathId<GroupId>) -> Result<HttpResponse> {
     let group = engine.groups().get(view.caller(), id.0).await?;
-    let values = json!({ "name": group.name, "rights": group.rights });
-    Ok(view.page(
-        HERE,
-        &group.name,
-        &page(&view, Some(&group), &values, &Wrong::default()),
-    ))
+    let content = page(&view, Some(&group), &shown(&group), &Wrong::default());
+    Ok(view.page(HERE, &group.name, &content))
 }
 
 async fn update(view: View, engine: web::Data<Engine>, id: PathId<GroupId>, form: Form) -> Result<HttpResponse> {
     let group = engine.groups().get(view.caller(), id.0).await?;
     let entered = entered(&form);
     let changed = async {
-        let body: GroupBody = form::body(&entered)?;
-        engine
-            .groups()
-            .update(view.caller(), id.0, form.version(), body.into())
-            .await
+        // The rights of the administrators are not for anybody to change, so their form has none.
+        let body: GroupPatch = if group.all_tenants {
+            form::body(&json!({ "name": entered["name"] }))?
+        } else {
+            form::body(&entered)?
+        };
+        let groups = engine.groups();
+        groups.update(view.caller(), id.0, form.version(), body.into()).await
     };
     match changed.await {
         Ok(group) => Ok(view.redirect_saying("/groups", &format!("The group {} is saved.", group.name))),
@@ -114,8 +118,17 @@ async fn update(view: View, engine: web::Data<Engine>, id: PathId<GroupId>, form
 }
 
 async fn delete(view: View, engine: web::Data<Engine>, id: PathId<GroupId>) -> Result<HttpResponse> {
-    engine.groups().delete(view.caller(), id.0, None).await?;
-    Ok(view.redirect_saying("/groups", "The group is deleted."))
+    let group = engine.groups().get(view.caller(), id.0).await?;
+    match engine.groups().delete(view.caller(), id.0, None).await {
+        Ok(()) => Ok(view.redirect_saying("/groups", "The group is deleted.")),
+        Err(error) => view.again(error, HERE, &group.name, |wrong| {
+            page(&view, Some(&group), &shown(&group), wrong)
+        }),
+    }
+}
+
+fn shown(group: &Group) -> Value {
+    json!({ "name": group.name, "rights": group.rights })
 }
 
 /// What an API client would send.
@@ -145,7 +158,11 @@ fn page(view: &View, group: Option<&Group>, values: &Value, wrong: &Wrong) -> Ma
             (ui::token(view))
             (ui::version(group.map(|group| group.version)))
             (Input::text("name", "Name").required().show(&entry))
-            (ui::ticks("rights", "Rights", &rights, &entry))
+            @if group.is_some_and(|group| group.all_tenants) {
+                p .wide { "Its members have every right in every tenant. That cannot be changed." }
+            } @else {
+                (ui::ticks("rights", "Rights", &rights, &entry))
+            }
             div .buttons {
                 button .primary type="submit" { "Save" }
                 a href=(view.url("/groups")) { "Cancel" }

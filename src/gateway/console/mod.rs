@@ -18,15 +18,21 @@ use crate::engine::Engine;
 mod admit;
 mod assets;
 mod call_apis;
+mod clients;
 mod form;
 mod groups;
 mod integrations;
+mod moment;
 mod overview;
 pub(super) mod problem_page;
+mod scripts;
 mod session;
 mod shell;
 mod sign_in;
+mod tenants;
+mod tokens;
 mod ui;
+mod users;
 mod view;
 
 /// Where the console is, and how its errors look.
@@ -42,6 +48,11 @@ const PAGES: &[fn(&mut ServiceConfig)] = &[
     integrations::routes,
     overview::routes,
     sign_in::leaving,
+    clients::routes,
+    scripts::routes,
+    tenants::routes,
+    tokens::routes,
+    users::routes,
 ];
 
 /// Mounts the console; what needs no sign-in comes first.

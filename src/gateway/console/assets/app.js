@@ -8,6 +8,7 @@ import { intoParts } from './parts.js';
 import { rows } from './rows.js';
 import { copying, focusRefusal, submitOnChange } from './small.js';
 import { times } from './times.js';
+import { zones } from './zones.js';
 
 askFirst();
 intoParts(prepare);
@@ -23,4 +24,5 @@ focusRefusal();
 function prepare(piece) {
   times(piece);
   editors(piece);
+  zones(piece);
 }
