@@ -52,6 +52,7 @@ async fn rows_are_found_by_an_index() {
             "SEARCH c USING COVERING INDEX call_api_active (id>?)",
         ),
         (call_state::ACTIVE_PAGE, "SEARCH s USING PRIMARY KEY (call_api_id=?)"),
+        (records::ENTITIES, "(tenant_id=? AND entity>?)"),
         (running, "USING INDEX run_running"),
         (history, "SEARCH run USING PRIMARY KEY (owner_id=? AND due_at<?)"),
         (

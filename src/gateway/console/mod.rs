@@ -31,9 +31,14 @@ mod shell;
 mod sign_in;
 mod tenants;
 mod tokens;
+mod background;
+mod json_field;
+mod records;
+mod transactions;
 mod ui;
 mod users;
 mod view;
+mod webhooks;
 
 /// Where the console is, and how its errors look.
 pub(super) const ROOT: Root = Root {
@@ -53,6 +58,10 @@ const PAGES: &[fn(&mut ServiceConfig)] = &[
     tenants::routes,
     tokens::routes,
     users::routes,
+    background::routes,
+    records::routes,
+    transactions::routes,
+    webhooks::routes,
 ];
 
 /// Mounts the console; what needs no sign-in comes first.

@@ -2,6 +2,7 @@
 
 import { askFirst } from './ask.js';
 import { editors } from './editor.js';
+import { lists, tickAll } from './lists.js';
 import { live } from './live.js';
 import { marks } from './marks.js';
 import { intoParts } from './parts.js';
@@ -16,6 +17,7 @@ marks();
 rows(prepare);
 copying();
 submitOnChange();
+tickAll();
 live(prepare);
 prepare(document);
 focusRefusal();
@@ -25,4 +27,5 @@ function prepare(piece) {
   times(piece);
   editors(piece);
   zones(piece);
+  lists(piece);
 }

@@ -67,11 +67,13 @@ function replace(old, fresh, prepare) {
   if (!old || !fresh || old.contains(document.activeElement) && document.activeElement.matches('input, select, textarea')) return;
   const focused = old.contains(document.activeElement) ? document.activeElement : null;
   const again = focused && (focused.id ? `#${CSS.escape(focused.id)}` : focused.getAttribute('href') && `a[href="${CSS.escape(focused.getAttribute('href'))}"]`);
+  const ticked = [...old.querySelectorAll('input[type="checkbox"][data-keep]:checked')].map((box) => box.value);
   const opened = [...old.querySelectorAll('details[open][id]')].map((details) => details.id);
   prepare(fresh);
   if (old.innerHTML === fresh.innerHTML) return;
   old.replaceChildren(...document.importNode(fresh, true).childNodes);
   opened.forEach((id) => { const details = document.getElementById(id); if (details) details.open = true; });
+  ticked.forEach((value) => { const box = old.querySelector(`input[data-keep][value="${CSS.escape(value)}"]`); if (box) box.checked = true; });
   prepare(old);
   if (again) old.querySelector(again)?.focus({ preventScroll: true });
 }

@@ -182,12 +182,9 @@ pub(super) fn code(text: &str) -> Markup {
     html! { pre .code tabindex="0" { code { (text) } } }
 }
 
-/// JSON with indents, where the text is JSON.
+/// JSON with indents, where the text is JSON; digits and the order of members stay.
 pub(super) fn pretty(text: &str) -> String {
-    serde_json::from_str::<serde_json::Value>(text)
-        .ok()
-        .and_then(|value| serde_json::to_string_pretty(&value).ok())
-        .unwrap_or_else(|| text.to_owned())
+    super::json_field::pretty(text)
 }
 
 /// A part that is made anew when one of these events comes; `kinds` has blanks between them. Also every
