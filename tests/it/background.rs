@@ -51,14 +51,14 @@ fn state_path(reply: &Reply) -> String {
 }
 
 /// Operations as an executor makes them, with no executor that gets in the way: they are in the store and not in the queue.
-struct Made {
+pub(crate) struct Made {
     engine: Engine,
     tenant: TenantId,
     user: UserId,
 }
 
 impl Made {
-    async fn of(test: &TestEngine) -> Self {
+    pub(crate) async fn of(test: &TestEngine) -> Self {
         let me = test.api.get("/api/v1/me").await.expect(200).json;
         Self {
             engine: test.engine.clone(),
@@ -71,7 +71,7 @@ impl Made {
         self.engine.clock().now()
     }
 
-    async fn queued(&self) -> BackgroundId {
+    pub(crate) async fn queued(&self) -> BackgroundId {
         self.queued_for("none").await
     }
 

@@ -7,3 +7,8 @@ mod frame;
 mod integrations;
 mod settings;
 mod settings_pages;
+mod background_pages;
+mod data;
+mod records_pages;
+mod transactions_pages;
+mod webhooks_pages;
