@@ -21,6 +21,7 @@ const FILES: &[(&str, &str, &str)] = &[
     ("calls.css", CSS, include_str!("assets/calls.css")),
     ("settings.css", CSS, include_str!("assets/settings.css")),
     ("data.css", CSS, include_str!("assets/data.css")),
+    ("connections.css", CSS, include_str!("assets/connections.css")),
     ("icon.svg", ICON, include_str!("assets/icon.svg")),
     ("app.js", MODULE, include_str!("assets/app.js")),
     ("ask.js", MODULE, include_str!("assets/ask.js")),

@@ -19,6 +19,7 @@ mod admit;
 mod assets;
 mod call_apis;
 mod clients;
+mod connections;
 mod form;
 mod groups;
 mod integrations;
@@ -49,6 +50,7 @@ pub(super) const ROOT: Root = Root {
 /// The pages, which all need a sign-in.
 const PAGES: &[fn(&mut ServiceConfig)] = &[
     call_apis::routes,
+    connections::routes,
     groups::routes,
     integrations::routes,
     overview::routes,

@@ -143,6 +143,7 @@ fn document(base: &str, title: &str, body: &Markup) -> Markup {
                 link rel="stylesheet" href={ (base) "/assets/calls.css" };
                 link rel="stylesheet" href={ (base) "/assets/settings.css" };
                 link rel="stylesheet" href={ (base) "/assets/data.css" };
+                link rel="stylesheet" href={ (base) "/assets/connections.css" };
                 script type="module" src={ (base) "/assets/app.js" } {}
             }
             (body)
