@@ -3,6 +3,8 @@
 mod access;
 mod call_apis;
 mod call_apis_pages;
+mod connections;
+mod connections_pages;
 mod frame;
 mod integrations;
 mod settings;

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::blank;
 use crate::{
-    domain::automation::CriteriaGroup,
+    domain::automation::{CriteriaGroup, RuleOperator},
     gateway::console::ui::{Entry, Input},
 };
 
@@ -95,7 +95,12 @@ pub(super) fn sample(groups: &[CriteriaGroup]) -> Value {
     let mut record = json!({});
     for rule in groups.iter().flat_map(|group| &group.rules) {
         let parts: Vec<&str> = rule.field_name.split('.').map(str::trim).collect();
-        put(&mut record, &parts, rule.value.as_deref().unwrap_or_default());
+        let value = rule.value.as_deref().unwrap_or_default();
+        let value = match rule.operator {
+            RuleOperator::In | RuleOperator::NotIn => value.split(',').next().unwrap_or_default().trim(),
+            _ => value,
+        };
+        put(&mut record, &parts, value);
     }
     record
 }
@@ -121,7 +126,7 @@ fn put(place: &mut Value, parts: &[&str], value: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::automation::{Joint, Rule, RuleOperator};
+    use crate::domain::automation::{Joint, Rule};
 
     #[test]
     fn every_operator_is_offered_under_its_own_word() {
