@@ -18,7 +18,7 @@ use crate::{
     },
     domain::ids::{AutomationId, RunId, TenantId},
     error::{Code, Error, Result},
-    store::{Store, listing::LiveRow},
+    store::Store,
 };
 
 /// The rows of automations that should have an actor: enabled, of an enabled connection.
@@ -31,24 +31,15 @@ impl MemberRows for AutomationRows {
                 .0
                 .automation_rows_page(after.map(AutomationId::from), limit)
                 .await?;
-            Ok(rows.into_iter().map(member).collect())
+            Ok(rows.into_iter().map(MemberRow::from).collect())
         })
     }
 
     fn one(&self, tenant: TenantId, id: Uuid) -> BoxFuture<'_, Result<Option<MemberRow>>> {
         Box::pin(async move {
             let row = self.0.automation_row(tenant, AutomationId::from(id)).await?;
-            Ok(row.map(member))
+            Ok(row.map(MemberRow::from))
         })
-    }
-}
-
-fn member(row: LiveRow) -> MemberRow {
-    MemberRow {
-        id: row.id,
-        tenant_id: row.tenant_id,
-        version: row.version,
-        name: row.name.into(),
     }
 }
 

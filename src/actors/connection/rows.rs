@@ -7,7 +7,7 @@ use crate::{
     actors::registry::family::{MemberRow, MemberRows},
     domain::ids::TenantId,
     error::Result,
-    store::{Store, listing::LiveRow},
+    store::Store,
 };
 
 /// See the module.
@@ -17,21 +17,12 @@ impl MemberRows for ConnectionRows {
     fn page(&self, after: Option<Uuid>, limit: u64) -> BoxFuture<'_, Result<Vec<MemberRow>>> {
         async move {
             let rows = self.0.connection_rows_page(after.map(Into::into), limit).await?;
-            Ok(rows.into_iter().map(member).collect())
+            Ok(rows.into_iter().map(MemberRow::from).collect())
         }
         .boxed()
     }
 
     fn one(&self, tenant: TenantId, id: Uuid) -> BoxFuture<'_, Result<Option<MemberRow>>> {
-        async move { Ok(self.0.connection_row(tenant, id.into()).await?.map(member)) }.boxed()
-    }
-}
-
-fn member(row: LiveRow) -> MemberRow {
-    MemberRow {
-        id: row.id,
-        tenant_id: row.tenant_id,
-        version: row.version,
-        name: row.name.into(),
+        async move { Ok(self.0.connection_row(tenant, id.into()).await?.map(MemberRow::from)) }.boxed()
     }
 }

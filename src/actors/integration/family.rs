@@ -18,7 +18,7 @@ use crate::{
     },
     domain::{ids::TenantId, integration::QueueItemId},
     error::{Code, Error, Result},
-    store::{Store, listing::LiveRow},
+    store::Store,
 };
 
 /// The rows of client integrations that should have an actor: enabled, of an active integration, consented to.
@@ -28,24 +28,15 @@ impl MemberRows for ClientIntegrationRows {
     fn page(&self, after: Option<Uuid>, limit: u64) -> BoxFuture<'_, Result<Vec<MemberRow>>> {
         Box::pin(async move {
             let rows = self.0.client_integration_rows_page(after, limit).await?;
-            Ok(rows.into_iter().map(member).collect())
+            Ok(rows.into_iter().map(MemberRow::from).collect())
         })
     }
 
     fn one(&self, tenant: TenantId, id: Uuid) -> BoxFuture<'_, Result<Option<MemberRow>>> {
         Box::pin(async move {
             let row = self.0.client_integration_row(tenant, id).await?;
-            Ok(row.map(member))
+            Ok(row.map(MemberRow::from))
         })
-    }
-}
-
-fn member(row: LiveRow) -> MemberRow {
-    MemberRow {
-        id: row.id,
-        tenant_id: row.tenant_id,
-        version: row.version,
-        name: row.name.into(),
     }
 }
 

@@ -21,6 +21,7 @@ use crate::{
     },
     domain::ids::TenantId,
     error::Result,
+    store::listing::LiveRow,
 };
 
 /// What the registry knows of a row that should have an actor.
@@ -34,6 +35,17 @@ pub struct MemberRow {
     pub version: i64,
     /// For people.
     pub name: Box<str>,
+}
+
+impl From<LiveRow> for MemberRow {
+    fn from(row: LiveRow) -> Self {
+        Self {
+            id: row.id,
+            tenant_id: row.tenant_id,
+            version: row.version,
+            name: row.name.into(),
+        }
+    }
 }
 
 /// The rows of a family, those only that should have an actor now.

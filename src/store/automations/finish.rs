@@ -6,17 +6,23 @@ use sea_orm::{
     ColumnTrait, DatabaseTransaction, EntityTrait, PaginatorTrait, QueryFilter,
     sea_query::{Expr, ExprTrait},
 };
+use serde_json::json;
 
 use super::{
     changes::lock_automation,
     runs::{open, outcome_columns},
 };
 use crate::{
+    clock::Clock,
     domain::{
         automation::run::{RunCounts, RunErrors, RunOutcome},
         ids::{AutomationId, RunId, TenantId},
     },
-    store::{Error, Result, Store, ledger},
+    store::{
+        Error, Result, Store,
+        audit::{self, Entry},
+        ledger,
+    },
 };
 use entity::{
     automation,
@@ -76,7 +82,7 @@ impl Store {
     /// # Errors
     /// [`Error::Lease`]; [`Error::NotFound`]: the run has ended already, or its automation is gone.
     pub async fn finish_run(&self, finish: FinishRun, epoch: i64) -> Result<RunEnd> {
-        let now = self.clock().now_us();
+        let (clock, now) = (self.clock().clone(), self.clock().now_us());
         self.write(move |transaction| {
             Box::pin(async move {
                 ledger::hold_shard_of(transaction, finish.automation_id.uuid(), epoch).await?;
@@ -85,7 +91,7 @@ impl Store {
                 end_run(transaction, &finish).await?;
                 leave_state(transaction, &finish, &found, now).await?;
                 if let Some(reason) = finish.deactivate.as_ref().filter(|_| !is_changed) {
-                    deactivate(transaction, &finish, reason, now).await?;
+                    deactivate(transaction, &clock, &finish, reason).await?;
                 }
                 let is_chained = match finish.chain {
                     Some(next) => request_run(transaction, finish.tenant_id, next, finish.run_id, now).await?,
@@ -156,19 +162,33 @@ async fn leave_state(
     Ok(())
 }
 
-async fn deactivate(transaction: &DatabaseTransaction, finish: &FinishRun, reason: &str, now: i64) -> Result<()> {
+async fn deactivate(transaction: &DatabaseTransaction, clock: &Clock, finish: &FinishRun, reason: &str) -> Result<()> {
     let version = automation::Column::Version;
-    automation::Entity::update_many()
+    let changed = automation::Entity::update_many()
         .col_expr(automation::Column::Enabled, Expr::value(false))
         .col_expr(automation::Column::DisabledReason, Expr::value(reason))
         .col_expr(version, Expr::col(version).add(1_i64))
-        .col_expr(automation::Column::UpdatedAt, Expr::value(now))
+        .col_expr(automation::Column::UpdatedAt, Expr::value(clock.now_us()))
         .filter(automation::Column::TenantId.eq(finish.tenant_id.uuid()))
         .filter(automation::Column::Id.eq(finish.automation_id.uuid()))
         .filter(automation::Column::Enabled.eq(true))
         .exec(transaction)
         .await?;
-    Ok(())
+    if changed.rows_affected == 0 {
+        return Ok(());
+    }
+    let entry = Entry {
+        tenant_id: finish.tenant_id,
+        user_id: None,
+        token_id: None,
+        action: "automation.disable",
+        resource_kind: "automation",
+        resource_id: Some(finish.automation_id.to_string()),
+        before: Some(json!({ "enabled": true })),
+        after: Some(json!({ "enabled": false, "reason": reason })),
+        request_id: None,
+    };
+    audit::record(transaction, clock, entry).await
 }
 
 /// Asks an enabled automation to run; answers whether there is one.

@@ -80,4 +80,16 @@ async fn a_script_that_throws_deactivates_the_automation_and_stores_nothing_of_i
         .expect(200);
     assert_eq!(shown.json["integration_automation"]["status"], "INACTIVE");
     assert_eq!(books.ask(&automation).await.status, 409);
+    let log = books
+        .api
+        .get("/api/v1/audit?resourceKind=automation")
+        .await
+        .expect(200)
+        .json;
+    let mut rows = log["items"].as_array().unwrap().iter();
+    let row = rows.find(|row| row["action"] == "automation.disable").unwrap();
+    assert!(
+        row["after"]["reason"].as_str().unwrap().contains("no Bobs here"),
+        "{log}"
+    );
 }
