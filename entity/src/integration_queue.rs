@@ -27,6 +27,8 @@ pub struct Model {
     pub item_updated_on: i64,
     /// Attempts so far; 0 after a success.
     pub attempt: i64,
+    /// From 1 on; grows when what was completed is to be processed once more.
+    pub round: i64,
     /// Word of the state.
     #[sea_orm(column_type = "Text")]
     pub state: String,

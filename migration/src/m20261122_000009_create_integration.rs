@@ -213,6 +213,8 @@ fn integration_queue() -> table::Create {
         .required("item_version", Kind::BigInt)
         .required("item_updated_on", Kind::BigInt)
         .required("attempt", Kind::BigInt)
+        // Grows when what was completed is to be processed once more.
+        .required("round", Kind::BigInt)
         .required("state", Kind::Text)
         .optional("action_log_id", Kind::BigInt)
         .optional("result", Kind::Text)

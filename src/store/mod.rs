@@ -37,6 +37,7 @@ pub mod page;
 pub mod partner_functions;
 pub mod purge;
 pub mod records;
+mod refusals;
 pub mod runs;
 pub mod scripts;
 pub mod seal;

@@ -337,6 +337,7 @@ async fn items_of_a_long_queue_are_found_by_an_index() {
         (state::NEXT_ITEM, due),
         (claims::GIVE_UP, going),
         (claims::RECOVER, going),
+        (claims::GOING, going),
         (
             purge::ITEMS,
             "SEARCH q USING INDEX integration_queue_old (updated_at<?)",

@@ -8,3 +8,4 @@ mod inbound;
 mod managed;
 mod requests;
 mod scripts;
+mod versions;

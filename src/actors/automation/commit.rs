@@ -1,7 +1,5 @@
 //! How a run ends: what is written, what follows for its automation, who is told.
 
-use std::time::Duration;
-
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
@@ -10,6 +8,7 @@ use crate::{
         announcement::Announcement,
         automation::{halt::Halt, run::RunJob},
         services::{RunningGuard, Services},
+        stored::until_stored,
     },
     domain::{
         automation::{
@@ -27,8 +26,6 @@ use crate::{
     },
 };
 
-/// Shortest and longest wait between two tries to write an end.
-const RETRY: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(30));
 /// Wait before a run that the store refused looks at the store again.
 const STORE_AGAIN: SignedDuration = SignedDuration::from_secs(5);
 
@@ -119,7 +116,7 @@ async fn wait(job: &RunJob, run: &AutomationRun, until: Option<Timestamp>, reaso
     let services = &job.services;
     let (tenant, automation, id, epoch) = (job.tenant_id, job.automation_id, run.id, services.epoch);
     tracing::info!(automation.id = %automation, run.id = %id, reason, "a run waits");
-    let written = until_stored(services, async || {
+    let written = until_stored(services, "a run of an automation", async || {
         let reason = reason.clone();
         services
             .store
@@ -170,7 +167,7 @@ async fn finish(
     }
     let now = services.clock.now();
     let finish = end_of(loaded, &run, (outcome, detail), chain, now);
-    let written = until_stored(services, async || {
+    let written = until_stored(services, "a run of an automation", async || {
         services.store.finish_run(finish.clone(), services.epoch).await
     });
     let end = match written.await {
@@ -291,24 +288,6 @@ fn next_due(loaded: &LoadedAutomation, outcome: RunOutcome, failures: u32, now: 
             Some(next_retry_at(now, failures, &RetryPolicy::default(), seed, None))
         }
         (AutomationType::EventBased, _) => None,
-    }
-}
-
-/// What was done may not be forgotten because the database is away for a moment: tries until it is written, or until that is no
-/// use.
-async fn until_stored<T>(services: &Services, mut work: impl AsyncFnMut() -> store::Result<T>) -> store::Result<T> {
-    let mut wait = RETRY.0;
-    loop {
-        let error = match work().await {
-            Err(error @ store::Error::Database(_)) => error,
-            other => return other,
-        };
-        if services.is_draining() {
-            return Err(error);
-        }
-        tracing::warn!(error = ?error, "the store refuses how a run ended; trying again");
-        services.clock.sleep(wait).await;
-        wait = (wait * 2).min(RETRY.1);
     }
 }
 

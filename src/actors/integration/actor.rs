@@ -15,6 +15,7 @@ use crate::{
             run::{RunJob, run},
         },
         observed::{Counters, LastRun},
+        own_task::OwnTask,
         registry::{family::Member, messages::ExitReason},
         services::Services,
     },
@@ -135,7 +136,7 @@ impl IntegrationActor {
             fail: std::mem::take(&mut self.fail_next_run),
         };
         // A task of its own: a panic in it ends the task, and is seen here as its result.
-        let task = actix_rt::spawn(run(job));
+        let task = OwnTask::begin(run(job));
         ctx.spawn(
             wrap_future(task).map(move |joined, actor: &mut Self, ctx| match joined {
                 Ok(conclusion) => actor.concluded(conclusion, ctx),

@@ -1,7 +1,5 @@
 //! How a run ends: what is written, and what its client integration does next.
 
-use std::time::Duration;
-
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
@@ -11,16 +9,15 @@ use crate::{
             run::{Halt, Run},
         },
         services::Services,
+        stored::until_stored,
     },
     domain::integration::{ActionLogId, RunCounts, RunOutcome, RunTrigger, machine::Loaded, settle::cut},
     store::{
         self,
-        integrations::{EndRun, Whose},
+        integrations::{EndRun, RunEnded, Whose},
     },
 };
 
-/// Shortest and longest wait between two tries to write what was done.
-const RETRY: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(30));
 /// Wait before a run that the store refused looks at the store again.
 const STORE_AGAIN: SignedDuration = SignedDuration::from_secs(5);
 
@@ -82,12 +79,20 @@ impl Conclusion {
     }
 }
 
+/// The store refuses all that this run may write.
+pub(super) const fn is_fatal(error: &store::Error) -> bool {
+    matches!(
+        error,
+        store::Error::Closed | store::Error::Lease(_) | store::Error::NotFound
+    )
+}
+
 /// Writes down how it ended.
 pub(super) async fn conclude(run: Run, ended: Result<(), Halt>) -> Conclusion {
     let services = run.services.clone();
     let is_leaving = matches!(ended, Err(Halt::Leave));
     let disable = match &ended {
-        Err(Halt::Broken(why)) => Some(cut(why)),
+        Err(Halt::Broken(disable)) => Some(disable.clone()),
         _ => None,
     };
     let partial = run.counts.failed > 0 || run.counts.abandoned > 0 || run.left_out.is_some();
@@ -107,14 +112,10 @@ pub(super) async fn conclude(run: Run, ended: Result<(), Halt>) -> Conclusion {
             (RunOutcome::Interrupted, Some(why.to_owned()), false)
         }
         Err(Halt::Failed(why)) => (RunOutcome::Failed, Some(why), true),
-        Err(Halt::Broken(why)) => (RunOutcome::Failed, Some(why), false),
+        Err(Halt::Broken(disable)) => (RunOutcome::Failed, Some(disable.why), false),
         Err(Halt::Store(error)) => {
             tracing::error!(client_integration.id = %run.whose.id, error = ?error, "a run cannot be stored");
-            let fatal = matches!(
-                error,
-                store::Error::Closed | store::Error::Lease(_) | store::Error::NotFound
-            );
-            if fatal {
+            if is_fatal(&error) {
                 return Conclusion::of_store(&services, &error);
             }
             let why = "The database refused what this run did; the next run goes on with what it left.";
@@ -131,11 +132,11 @@ pub(super) async fn conclude(run: Run, ended: Result<(), Halt>) -> Conclusion {
         drop_selection,
         disable: disable.clone(),
     };
-    let written = until_stored(&services, async || {
+    let written = until_stored(&services, "a run of an integration", async || {
         services.store.end_integration_run(end.clone(), services.epoch).await
     });
-    let left = match written.await {
-        Ok(left) => left,
+    let RunEnded { left, is_disabled } = match written.await {
+        Ok(ended) => ended,
         Err(error) => return Conclusion::of_store(&services, &error),
     };
     let ended = Ended {
@@ -146,11 +147,14 @@ pub(super) async fn conclude(run: Run, ended: Result<(), Halt>) -> Conclusion {
         finished_at: now,
         outcome,
         counts: run.counts,
-        disabled: disable.clone(),
+        disabled: disable
+            .as_ref()
+            .filter(|_| is_disabled)
+            .map(|disable| disable.why.clone()),
     };
     let next = match outcome {
         _ if is_leaving => Next::Leave,
-        // The rows say that it has no actor any more.
+        // The rows say that it has no actor any more, or what somebody made of it meanwhile.
         _ if disable.is_some() => Next::Unclear,
         // What stood in the way of this run may stand in the way of the next one, too.
         RunOutcome::Failed if !drop_selection => Next::Later(now.checked_add(STORE_AGAIN).unwrap_or(now)),
@@ -159,26 +163,5 @@ pub(super) async fn conclude(run: Run, ended: Result<(), Halt>) -> Conclusion {
     Conclusion {
         next,
         ended: Some(ended),
-    }
-}
-
-/// What was done may not be forgotten because the database is away for a moment: tries until it is written, or until that is no
-/// use.
-pub(super) async fn until_stored<T>(
-    services: &Services,
-    mut work: impl AsyncFnMut() -> store::Result<T>,
-) -> store::Result<T> {
-    let mut wait = RETRY.0;
-    loop {
-        let error = match work().await {
-            Err(error @ store::Error::Database(_)) => error,
-            other => return other,
-        };
-        if services.is_draining() {
-            return Err(error);
-        }
-        tracing::warn!(error = ?error, "the store refuses what became of items; trying again");
-        services.clock.sleep(wait).await;
-        wait = (wait * 2).min(RETRY.1);
     }
 }

@@ -9,27 +9,30 @@ use serde_json::json;
 use tokio::task::{Id, JoinError, JoinSet};
 
 use crate::{
-    actors::integration::{
-        act::act,
-        conclude::until_stored,
-        desk::Asked,
-        permits::{Asking, ItemPermit},
-        run::{Halt, Run, fail_on_purpose},
-        work::{Acted, Work},
+    actors::{
+        integration::{
+            act::act,
+            desk::Asked,
+            permits::{Asking, ItemPermit},
+            run::{Halt, Run, fail_on_purpose},
+            work::{Acted, Work},
+        },
+        stored::until_stored,
     },
     domain::integration::{
         QueueItem, QueueItemId, QueueState,
         batch::{Batch, Next},
-        settle::{Attempt, Settled, settle},
+        settle::{Settled, cut},
     },
-    store::integrations::Turn,
+    store::integrations::{Disable, EndedAttempt, Turn},
 };
 
 /// Items that are on their way, and what belongs to them.
 struct Going {
     batch: Batch,
     tasks: JoinSet<Acted>,
-    items: HashMap<Id, QueueItem>,
+    /// Each with what it is processed by: that may change while it is on its way.
+    items: HashMap<Id, (QueueItem, Arc<Work>)>,
     permits: Vec<ItemPermit>,
     asking: Option<Asking>,
     /// Attempts that have ended and are not stored.
@@ -145,7 +148,7 @@ impl Going {
         }
     }
 
-    fn joined(&mut self, run: &Run, joined: Result<(Id, Acted), JoinError>) {
+    fn joined(&mut self, run: &mut Run, joined: Result<(Id, Acted), JoinError>) {
         let (id, acted) = match joined {
             Ok(ended) => ended,
             Err(error) => {
@@ -159,18 +162,29 @@ impl Going {
                 (error.id(), acted)
             }
         };
-        let Some(item) = self.items.remove(&id) else { return };
+        let Some((item, work)) = self.items.remove(&id) else {
+            return;
+        };
         self.batch.ended(1);
-        if let (Acted::Broken { message }, true) = (&acted, self.halt.is_none()) {
+        if let (Acted::Broken { message }, Some(action), true) = (&acted, work.in_force(), self.halt.is_none())
+            // Of an action that was changed meanwhile, the next item shows whether it is mended.
+            && run.work.in_force() == Some(action)
+        {
             // It would fail for the next item, too: a person has to look at the script first.
-            self.halt = Some(Halt::Broken(message.clone()));
+            let why = cut(message);
+            self.halt = Some(Halt::Broken(Disable { why, action }));
             self.batch.stop();
             self.asking = None;
         }
+        let is_written = matches!(acted, Acted::Written(_));
         let now = run.services.clock.now();
-        let settled = settle(&item, attempt(acted), run.work.integration.max_attempts, now);
+        let settled = acted.settled(&item, run.work.integration.max_attempts, now);
         run.services.metrics.integrations.settled(settled.state);
-        self.ended.push((item, settled));
+        if is_written {
+            self.settled(run, &[(item, settled)]);
+        } else {
+            self.ended.push((item, settled));
+        }
         // The place is free, and something may be due for it.
         self.batch.look_again();
     }
@@ -190,12 +204,18 @@ impl Going {
             whose: run.whose,
             run: run.id,
             now,
-            settled: ended.iter().map(|(item, settled)| (item.id, settled.clone())).collect(),
+            going: self.items.values().map(|(item, _)| item.id).collect(),
+            settled: ended
+                .iter()
+                .map(|(item, settled)| EndedAttempt::of(item, settled.clone()))
+                .collect(),
             asked: asked.iter().map(|asked| asked.item).collect(),
             claim: count,
         };
         let (services, epoch) = (&run.services, run.services.epoch);
-        let taken = until_stored(services, async || services.store.take_turn(turn.clone(), epoch).await);
+        let taken = until_stored(services, "items of an integration", async || {
+            services.store.take_turn(turn.clone(), epoch).await
+        });
         let claimed = taken.await?;
         self.settled(run, &ended);
         if count == 0 {
@@ -223,7 +243,7 @@ impl Going {
             drop(permit);
             acted
         });
-        self.items.insert(task.id(), item);
+        self.items.insert(task.id(), (item, run.work.clone()));
     }
 
     /// What has ended is stored: it is counted and told.
@@ -243,29 +263,6 @@ impl Going {
                 let _ = self.waited_for.swap_remove(place).done.send(());
             }
         }
-    }
-}
-
-fn attempt(acted: Acted) -> Attempt {
-    match acted {
-        Acted::Done { result } => Attempt::Done(result),
-        Acted::Failed {
-            message,
-            retry_after_ms,
-            is_final,
-        } => Attempt::Failed {
-            message,
-            retry_after_ms,
-            is_final,
-        },
-        Acted::Broken { message } => Attempt::Failed {
-            message,
-            retry_after_ms: None,
-            is_final: true,
-        },
-        Acted::Dropped { message } => Attempt::Dropped(message),
-        Acted::Later { until, reason } => Attempt::Later { until, reason },
-        Acted::Left => Attempt::Left,
     }
 }
 

@@ -22,8 +22,8 @@ use crate::{
         integration::{ActionLogId, RunCounts, RunTrigger},
     },
     store::{
-        self, Error,
-        integrations::{BeginRun, LoadedClientIntegration, Selection, Whose},
+        self,
+        integrations::{BeginRun, Disable, LoadedClientIntegration, Selection, Whose},
     },
 };
 
@@ -67,8 +67,8 @@ pub(super) enum Halt {
     Stopped,
     /// Nothing can be selected: why, for people.
     Failed(String),
-    /// A script of the action failed in a way that nobody handles: it is disabled for this client, and why.
-    Broken(String),
+    /// A script of the action failed in a way that nobody handles: it is disabled for this client.
+    Broken(Disable),
     /// The store does not take what was done.
     Store(store::Error),
 }
@@ -101,25 +101,18 @@ pub(super) async fn run(job: RunJob) -> Conclusion {
 
 async fn work(run: &mut Run) -> Result<(), Halt> {
     run.desk.at(Step::Selecting);
-    // What is in the queue is processed all the same.
-    let failed = match selection::select(run).await {
-        Err(Halt::Failed(why)) => Some(why),
-        Err(Halt::Store(Error::Content(what))) => Some(format!("A row cannot be read: {what}.")),
-        // The place is of another kind of rows than the integration has now.
-        Err(Halt::Store(Error::Cursor)) => {
-            Some("The rows are not what they were; the next due time looks again.".to_owned())
-        }
-        // It would at once take as long again.
-        Err(Halt::Store(error)) if error.is_too_slow() => {
-            let why = "The database took too long to find the rows that meet the filter, and was stopped \
-                       (database.statement_seconds); the next due time looks again.";
-            Some(why.to_owned())
-        }
-        other => other.map(|()| None)?,
+    // What is in the queue is processed all the same, whatever keeps more from coming into it.
+    let selected = selection::select(run).await;
+    let goes_on = match &selected {
+        Ok(()) | Err(Halt::Failed(_)) => true,
+        Err(Halt::Store(error)) => !conclude::is_fatal(error),
+        Err(Halt::Leave | Halt::Stopped | Halt::Broken(_)) => false,
     };
-    run.desk.at(Step::Processing);
-    process::process(run).await?;
-    failed.map_or(Ok(()), |why| Err(Halt::Failed(why)))
+    if goes_on {
+        run.desk.at(Step::Processing);
+        process::process(run).await?;
+    }
+    selected
 }
 
 /// None: it does not run for this client any more.

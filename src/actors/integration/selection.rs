@@ -2,22 +2,51 @@
 //! loses nothing and repeats nothing.
 
 use crate::{
-    actors::integration::{
-        run::{Halt, Run},
-        work::Work,
+    actors::{
+        integration::{
+            run::{Halt, Run},
+            work::Work,
+        },
+        stored::again_if_beaten,
     },
     domain::integration::{
         IntegrationDirection,
         admit::{Again, Candidate},
     },
-    store::integrations::{QueuePage, SelectRows, Selection},
+    store::{
+        Error,
+        integrations::{QueuePage, SelectRows, Selection},
+    },
 };
 
 /// Rows of one page, and of one transaction.
 const PAGE_ROWS: u32 = 500;
 
-/// Selects what is still to be selected.
+/// Selects what is still to be selected. What it would meet again at once ends it until the next due time.
 pub(super) async fn select(run: &mut Run) -> Result<(), Halt> {
+    pages(run).await.map_err(|halt| match halt {
+        Halt::Store(Error::Content(what)) => Halt::Failed(format!("A row cannot be read: {what}.")),
+        // The place is of another kind of rows than the integration has now.
+        Halt::Store(Error::Cursor) => {
+            Halt::Failed("The rows are not what they were; the next due time looks again.".to_owned())
+        }
+        // It would at once take as long again.
+        Halt::Store(error) if error.is_too_slow() => {
+            let why = "The database took too long to find the rows that meet the filter, and was stopped \
+                       (database.statement_seconds); the next due time looks again.";
+            Halt::Failed(why.to_owned())
+        }
+        Halt::Store(error) if error.is_lasting() => {
+            tracing::error!(client_integration.id = %run.whose.id, error = ?error, "rows cannot be selected");
+            let why = "The database refuses to select rows by the filter, or to queue them; the engine's log says why. The next \
+                       due time tries again.";
+            Halt::Failed(why.to_owned())
+        }
+        other => other,
+    })
+}
+
+async fn pages(run: &mut Run) -> Result<(), Halt> {
     while let Some(selection) = run.selection.take() {
         run.go_on()
             .await
@@ -45,7 +74,9 @@ pub(super) async fn select(run: &mut Run) -> Result<(), Halt> {
             goes_on: goes_on.clone(),
             now: run.services.clock.now(),
         };
-        run.counts.selected += run.services.store.queue_page(page, run.services.epoch).await?;
+        let (store, epoch) = (&run.services.store, run.services.epoch);
+        let queued = again_if_beaten(async || store.queue_page(page.clone(), epoch).await);
+        run.counts.selected += queued.await?;
         run.selection = goes_on;
     }
     Ok(())

@@ -11,10 +11,11 @@ use crate::{
         ids::TenantId,
         integration::{
             Action, ActionId, ClientIntegration, ClientIntegrationId, Consent, ConsentState, ConsentType, Integration,
-            IntegrationId, System,
+            IntegrationId, QueueItem, System,
+            settle::{Attempt, Settled, settle},
         },
     },
-    store::integrations::LoadedClientIntegration,
+    store::integrations::{LoadedClientIntegration, Whose},
 };
 
 /// Everything that is known of a client integration, read at once; what secrets it needs, the action opens itself.
@@ -38,6 +39,8 @@ pub struct Work {
     pub system: System,
     /// What happens to an item.
     pub action: Option<(ActionId, Action)>,
+    /// In which version of the action.
+    pub action_version: i64,
     /// The consent, where one is needed.
     pub consent: Option<Consent>,
     /// The filter, read.
@@ -76,11 +79,27 @@ impl Work {
             owner_id: of.stamp.tenant_id,
             integration: of.value,
             system: loaded.system.value,
+            action_version: loaded.action.as_ref().map_or(0, |action| action.stamp.version),
             action: loaded.action.map(|action| (action.id, action.value)),
             consent: loaded.consent.map(|consent| consent.value),
             filter: filter.map(Arc::new),
         };
         (work, problem)
+    }
+
+    /// Whose queue and whose runs.
+    pub(super) const fn whose(&self) -> Whose {
+        Whose {
+            tenant_id: self.tenant_id,
+            integration_id: self.integration_id,
+            id: self.id,
+            uuid: self.uuid,
+        }
+    }
+
+    /// Which action happens to an item, and in which version.
+    pub(super) fn in_force(&self) -> Option<(ActionId, i64)> {
+        self.action.as_ref().map(|(id, _)| (*id, self.action_version))
     }
 }
 
@@ -129,4 +148,34 @@ pub enum Acted {
     },
     /// The engine is on its way out: nothing is known of the attempt.
     Left,
+    /// What became of it is stored already, with what came of it.
+    Written(Settled),
+}
+
+impl Acted {
+    /// What is written of an item as it was claimed.
+    pub(super) fn settled(self, item: &QueueItem, max_attempts: u32, now: Timestamp) -> Settled {
+        let attempt = match self {
+            Self::Written(settled) => return settled,
+            Self::Done { result } => Attempt::Done(result),
+            Self::Failed {
+                message,
+                retry_after_ms,
+                is_final,
+            } => Attempt::Failed {
+                message,
+                retry_after_ms,
+                is_final,
+            },
+            Self::Broken { message } => Attempt::Failed {
+                message,
+                retry_after_ms: None,
+                is_final: true,
+            },
+            Self::Dropped { message } => Attempt::Dropped(message),
+            Self::Later { until, reason } => Attempt::Later { until, reason },
+            Self::Left => Attempt::Left,
+        };
+        settle(item, attempt, max_attempts, now)
+    }
 }

@@ -5,8 +5,10 @@
 //! | nothing                                       | add  | add                | add                             |
 //! | another version, ended                        | -    | add                | add                             |
 //! | another version, unfinished (not `Processing`) | -    | add, cancel that   | add, cancel that                |
-//! | this version, Completed, Failed or Abandoned  | -    | -                  | open again                      |
-//! | this version, Pending, Processing, Cancelled  | -    | -                  | -                               |
+//! | this version, Completed or Abandoned          | -    | -                  | open again                      |
+//! | this version, in another state                | -    | -                  | -                               |
+//!
+//! One that is Failed waits for its next attempt: a due time that comes earlier does not make it come earlier.
 
 use jiff::Timestamp;
 
@@ -74,10 +76,7 @@ pub struct Admitted {
 #[must_use]
 pub fn admit(again: Again, version: i64, queued: &[Queued]) -> Admitted {
     if let Some(same) = queued.iter().find(|item| item.item_version == version) {
-        let ended = matches!(
-            same.state,
-            QueueState::Completed | QueueState::Failed | QueueState::Abandoned
-        );
+        let ended = matches!(same.state, QueueState::Completed | QueueState::Abandoned);
         return Admitted {
             open_again: Some(same.id).filter(|_| again == Again::Always && ended),
             ..Admitted::default()
@@ -126,7 +125,7 @@ mod tests {
             (Some((4, Pending)), [".", "cancel", "cancel"]),
             (Some((4, Failed)), [".", "cancel", "cancel"]),
             (Some((5, Completed)), [".", ".", "again"]),
-            (Some((5, Failed)), [".", ".", "again"]),
+            (Some((5, Failed)), [".", ".", "."]),
             (Some((5, Abandoned)), [".", ".", "again"]),
             (Some((5, Pending)), [".", ".", "."]),
             (Some((5, Processing)), [".", ".", "."]),

@@ -213,12 +213,14 @@ pub struct QueueItem {
     pub item_id: String,
     /// For people.
     pub item_name: String,
-    /// Of the row when it was queued.
+    /// Of the row when it was queued, or of the newer one that it was sent in.
     pub item_version: i64,
-    /// Of the row when it was queued.
+    /// Of the row in that version.
     pub item_updated_on: Timestamp,
     /// Attempts so far, the present one included; 0 after a success.
     pub attempt: u32,
+    /// From 1 on; grows when what was completed is to be processed once more.
+    pub round: u32,
     /// Where it stands.
     pub state: QueueState,
     /// The run that processed it last.
@@ -300,9 +302,49 @@ impl Stamp {
 }
 
 impl QueueItem {
-    /// What goes with the requests of this item, so that the other side does its work once.
+    /// What goes with the requests of this item, so that the other side does its work once in each round.
     #[must_use]
     pub fn idempotency_key(&self) -> String {
-        format!("{}:{}:{}", self.client_integration_id, self.item_id, self.item_version)
+        let round = match self.round {
+            0 | 1 => String::new(),
+            // Not another colon: the key of a row may end in a colon and a number, and so do those of pages of a fetch.
+            round => format!(".{round}"),
+        };
+        let (whose, item, version) = (self.client_integration_id, &self.item_id, self.item_version);
+        format!("{whose}:{item}:{version}{round}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(item_id: &str, item_version: i64, round: u32) -> String {
+        let at = Timestamp::UNIX_EPOCH;
+        let item = QueueItem {
+            id: 7.into(),
+            tenant_id: Uuid::nil().into(),
+            integration_id: 1.into(),
+            client_integration_id: 2.into(),
+            item_id: item_id.to_owned(),
+            item_name: String::new(),
+            item_version,
+            item_updated_on: at,
+            attempt: 1,
+            round,
+            state: QueueState::Processing,
+            action_log_id: None,
+            result: None,
+            due_at: at,
+            created_at: at,
+            updated_at: at,
+        };
+        item.idempotency_key()
+    }
+
+    #[test]
+    fn each_round_of_an_item_has_a_key_of_its_own() {
+        assert_eq!([key("a", 1, 1), key("a", 1, 2)], ["2:a:1", "2:a:1.2"]);
+        assert_ne!(key("a", 1, 2), key("a:1", 2, 1), "rows may have keys like this");
     }
 }

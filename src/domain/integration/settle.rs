@@ -130,6 +130,7 @@ mod tests {
             item_version: 1,
             item_updated_on: now(),
             attempt,
+            round: 1,
             state: QueueState::Processing,
             action_log_id: None,
             result: Some("before".to_owned()),

@@ -3,7 +3,7 @@
 use sea_orm::{ActiveValue::Set, ColumnTrait, Condition, DatabaseTransaction, EntityTrait, QueryFilter, QuerySelect};
 use uuid::Uuid;
 
-use super::queue::{item, opened};
+use super::queue::{item, open_again_where, opened};
 use crate::{
     domain::{
         ids::TenantId,
@@ -22,11 +22,11 @@ use entity::{
 /// What a person wants of an item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ByHand {
-    /// It is processed again, from the first attempt on.
+    /// It is processed again, from the first attempt on; one that was completed, under another key.
     Retry,
     /// It is not processed any more.
     Cancel,
-    /// It is processed now; one that is finished, from the first attempt on.
+    /// It is processed now; one that is finished, as with [`ByHand::Retry`].
     Execute,
 }
 
@@ -76,26 +76,22 @@ impl Store {
                     return Ok(Err(found.state));
                 }
                 let now = clock.now_us();
-                let changed = match what {
-                    ByHand::Execute if found.state == QueueState::Pending || found.state == QueueState::Failed => {
-                        ActiveModel {
+                let change = match what {
+                    ByHand::Execute if matches!(found.state, QueueState::Pending | QueueState::Failed) => {
+                        Entity::update_many().set(ActiveModel {
                             attempt: Set(found.attempt.into()),
                             ..opened(now)
-                        }
+                        })
                     }
-                    ByHand::Retry | ByHand::Execute => opened(now),
-                    ByHand::Cancel => ActiveModel {
+                    ByHand::Retry | ByHand::Execute => open_again_where(now),
+                    ByHand::Cancel => Entity::update_many().set(ActiveModel {
                         state: Set(QueueState::Cancelled.as_str().to_owned()),
                         result: Set(Some("Cancelled by a person.".to_owned())),
                         updated_at: Set(now),
                         ..Default::default()
-                    },
+                    }),
                 };
-                Entity::update_many()
-                    .set(changed)
-                    .filter(is(tenant_id, id))
-                    .exec(transaction)
-                    .await?;
+                change.filter(is(tenant_id, id)).exec(transaction).await?;
                 audit::record(transaction, &clock, entry).await?;
                 Ok(Ok(()))
             })

@@ -1,9 +1,11 @@
-//! Items on their way: claimed for an attempt, settled after it, found again after a crash.
+//! Items on their way: claimed for an attempt, settled after it, found again after a crash or where the answer of a claim was lost.
 
 use jiff::Timestamp;
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, FromQueryResult, QueryFilter,
-    Statement, Value,
+    ActiveValue::Set,
+    ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait, FromQueryResult, QueryFilter, Statement,
+    Value,
+    sea_query::{Expr, ExprTrait},
 };
 
 use super::{
@@ -26,12 +28,40 @@ pub struct Turn {
     pub run: ActionLogId,
     /// Now.
     pub now: Timestamp,
+    /// Items that are on their way and stay so: what is marked like them beside them was never begun.
+    pub going: Vec<QueueItemId>,
     /// Items that were on their way.
-    pub settled: Vec<(QueueItemId, Settled)>,
+    pub settled: Vec<EndedAttempt>,
     /// Items to begin before others, due or not.
     pub asked: Vec<QueueItemId>,
     /// Items to begin at most, the asked ones included.
     pub claim: u32,
+}
+
+/// The end of an attempt. Nothing is written of it where it is written already, or another run has taken the item up since.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EndedAttempt {
+    /// Which item.
+    pub item: QueueItemId,
+    /// The run that claimed it.
+    pub run: Option<ActionLogId>,
+    /// Which of its attempts that was.
+    pub attempt: u32,
+    /// What is written.
+    pub settled: Settled,
+}
+
+impl EndedAttempt {
+    /// Of an item as it was claimed.
+    #[must_use]
+    pub const fn of(item: &QueueItem, settled: Settled) -> Self {
+        Self {
+            item: item.id,
+            run: item.action_log_id,
+            attempt: item.attempt,
+            settled,
+        }
+    }
 }
 
 /// The columns that a claim gives back are those of the table.
@@ -46,6 +76,10 @@ const CLAIM_ONE: &str = "UPDATE integration_queue \
      SET state = 'Processing', attempt = attempt + 1, action_log_id = $1, updated_at = $2 \
      WHERE client_integration_id = $3 AND tenant_id = $4 AND id = $5 AND state IN ('Pending', 'Failed') RETURNING *";
 
+/// Items that are marked as being on their way.
+pub(in crate::store) const GOING: &str = "SELECT id FROM integration_queue \
+     WHERE client_integration_id = $1 AND state = 'Processing' AND tenant_id = $2";
+
 /// One whose last attempt was cut off, and one more after that, is given up: it may be what ends the engine.
 pub(in crate::store) const GIVE_UP: &str = "UPDATE integration_queue SET state = 'Abandoned', updated_at = $1, \
      result = 'The engine ended during its last attempts, so nothing is known of them. Look at the other system, then retry it.' \
@@ -55,16 +89,19 @@ pub(in crate::store) const RECOVER: &str = "UPDATE integration_queue SET state =
      WHERE client_integration_id = $2 AND state = 'Processing' AND tenant_id = $3";
 
 impl Store {
-    /// Settles items that were on their way and claims others, all or nothing; the claimed ones in their order.
+    /// Settles items that were on their way and claims others, all or nothing; the claimed ones in their order. Where the answer of a
+    /// try is lost, the same turn may be taken again: nothing is counted twice, and what that try claimed is claimed anew.
     ///
     /// # Errors
     /// [`crate::store::Error::Lease`]: the shard belongs to another process. [`crate::store::Error::NotFound`]: the client integration
-    /// is gone.
+    /// is gone, or another run has followed this one.
     pub async fn take_turn(&self, turn: Turn, epoch: i64) -> Result<Vec<QueueItem>> {
         self.write(move |transaction| {
             Box::pin(async move {
                 state::hold(transaction, turn.whose, epoch).await?;
-                settle(transaction, &turn).await?;
+                logs::hold(transaction, turn.whose, turn.run).await?;
+                settle(transaction, turn.whose, &turn.settled, turn.now).await?;
+                release(transaction, &turn).await?;
                 claim(transaction, &turn).await
             })
         })
@@ -74,7 +111,7 @@ impl Store {
     /// What the end of an engine cut off may be processed again; attempts that were begun count. To be called before the first run.
     ///
     /// # Errors
-    /// As [`Store::take_turn`].
+    /// As [`Store::take_turn`], but for the run.
     pub async fn recover_integration(&self, whose: Whose, max_attempts: u32, now: Timestamp, epoch: i64) -> Result<()> {
         self.write(move |transaction| {
             Box::pin(async move {
@@ -94,24 +131,43 @@ impl Store {
     }
 }
 
-async fn settle(transaction: &DatabaseTransaction, turn: &Turn) -> Result<()> {
-    let mut counts = RunCounts::default();
-    for (id, settled) in &turn.settled {
+/// The rows that a run has claimed and nobody has settled or taken up since.
+pub(super) fn is_still(whose: Whose, item: QueueItemId, run: Option<ActionLogId>, attempt: u32) -> Condition {
+    Condition::all()
+        .add(Column::Id.eq(item.get()))
+        .add(Column::TenantId.eq(whose.tenant_id.uuid()))
+        .add(Column::State.eq(QueueState::Processing.as_str()))
+        .add(Column::ActionLogId.eq(run.map(ActionLogId::get)))
+        .add(Column::Attempt.eq(i64::from(attempt)))
+}
+
+/// Settles items of one run and counts them in its log; how many of them were still on their way.
+pub(in crate::store) async fn settle(
+    transaction: &DatabaseTransaction,
+    whose: Whose,
+    ended: &[EndedAttempt],
+    now: Timestamp,
+) -> Result<usize> {
+    let (mut counts, mut written) = (RunCounts::default(), 0);
+    for ended in ended {
+        let settled = &ended.settled;
         let changed = ActiveModel {
             state: Set(settled.state.as_str().to_owned()),
             attempt: Set(settled.attempt.into()),
             due_at: Set(settled.due_at.as_microsecond()),
             result: Set(settled.result.clone()),
-            updated_at: Set(turn.now.as_microsecond()),
+            updated_at: Set(now.as_microsecond()),
             ..Default::default()
         };
-        Entity::update_many()
+        let changed = Entity::update_many()
             .set(changed)
-            .filter(Column::Id.eq(id.get()))
-            .filter(Column::TenantId.eq(turn.whose.tenant_id.uuid()))
-            .filter(Column::State.eq(QueueState::Processing.as_str()))
+            .filter(is_still(whose, ended.item, ended.run, ended.attempt))
             .exec(transaction)
             .await?;
+        if changed.rows_affected == 0 {
+            continue;
+        }
+        written += 1;
         match settled.state {
             QueueState::Completed => counts.completed += 1,
             QueueState::Failed => counts.failed += 1,
@@ -119,7 +175,35 @@ async fn settle(transaction: &DatabaseTransaction, turn: &Turn) -> Result<()> {
             QueueState::Pending | QueueState::Processing | QueueState::Cancelled => {}
         }
     }
-    logs::count(transaction, turn.whose, turn.run, counts).await
+    if let Some(run) = ended.first().and_then(|ended| ended.run) {
+        logs::count(transaction, whose, run, counts).await?;
+    }
+    Ok(written)
+}
+
+/// What is marked as being on its way and is not was claimed by a turn whose answer was lost: nobody began it.
+async fn release(transaction: &DatabaseTransaction, turn: &Turn) -> Result<()> {
+    let values = [turn.whose.id.get().into(), turn.whose.tenant_id.uuid().into()];
+    let marked = Statement::from_sql_and_values(transaction.get_database_backend(), GOING, values);
+    let mut lost: Vec<i64> = Vec::new();
+    for row in transaction.query_all_raw(marked).await? {
+        let id: i64 = row.try_get("", "id")?;
+        if !turn.going.contains(&QueueItemId::from(id)) {
+            lost.push(id);
+        }
+    }
+    if lost.is_empty() {
+        return Ok(());
+    }
+    Entity::update_many()
+        .col_expr(Column::State, Expr::value(QueueState::Pending.as_str()))
+        .col_expr(Column::Attempt, Expr::col(Column::Attempt).sub(1_i64))
+        .col_expr(Column::UpdatedAt, Expr::value(turn.now.as_microsecond()))
+        .filter(Column::Id.is_in(lost))
+        .filter(Column::TenantId.eq(turn.whose.tenant_id.uuid()))
+        .exec(transaction)
+        .await?;
+    Ok(())
 }
 
 async fn claim(transaction: &DatabaseTransaction, turn: &Turn) -> Result<Vec<QueueItem>> {

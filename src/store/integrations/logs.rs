@@ -3,21 +3,27 @@
 use jiff::Timestamp;
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter,
+    ColumnTrait, Condition, DatabaseTransaction, EntityTrait, QueryFilter, QuerySelect,
     sea_query::{Expr, ExprTrait},
 };
+use serde_json::json;
 
 use super::{
     numbers::{Series, next_numbers},
     state::{self, RunsLeft, Selection, Whose},
 };
 use crate::{
+    clock::Clock,
     domain::integration::{ActionId, ActionLogId, RunCounts, RunOutcome, RunTrigger},
-    store::{Error, Result, Store, listing},
+    store::{
+        Error, Result, Store,
+        audit::{self, Entry},
+        listing,
+    },
 };
 use entity::{
-    action_log::{ActiveModel, Column, Entity},
-    client_integration_state,
+    action_log::{ActiveModel, Column, Entity, Model},
+    client_integration, client_integration_state, integration, integration_action,
 };
 
 /// A run that is about to begin.
@@ -50,12 +56,30 @@ pub struct EndRun {
     pub finished_at: Timestamp,
     /// The selection cannot be made: it is not gone on with.
     pub drop_selection: bool,
-    /// It is disabled for its client with this end, and why.
-    pub disable: Option<String>,
+    /// It is disabled for its client with this end, if its action is still the one that broke.
+    pub disable: Option<Disable>,
+}
+
+/// What disables a client integration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Disable {
+    /// Why, for people.
+    pub why: String,
+    /// The action that broke, and its version then.
+    pub action: (ActionId, i64),
+}
+
+/// What the end of a run came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RunEnded {
+    /// What its client integration does next.
+    pub left: RunsLeft,
+    /// It is disabled for its client from now on.
+    pub is_disabled: bool,
 }
 
 impl Store {
-    /// Writes that a run begins; on disk when this returns.
+    /// Writes that a run begins; on disk when this returns. One before it that has no end never told that it had begun: it is ended.
     ///
     /// # Errors
     /// [`Error::Lease`]: the shard belongs to another process. [`Error::NotFound`]: the client integration is gone.
@@ -64,6 +88,7 @@ impl Store {
             Box::pin(async move {
                 let (whose, now) = (begin.whose, begin.started_at.as_microsecond());
                 state::hold(transaction, whose, epoch).await?;
+                interrupt(transaction, whose, now).await?;
                 let id = next_numbers(transaction, Series::ActionLog, 1).await?;
                 if let Some((selection, next_due_at)) = begin.scheduled {
                     let changed = client_integration_state::ActiveModel {
@@ -94,62 +119,112 @@ impl Store {
         .await
     }
 
-    /// Writes that a run has ended; what its client integration does next.
+    /// Writes that a run has ended; what follows. Where the answer of a try is lost, the same end may be written again.
     ///
     /// # Errors
-    /// As [`Store::begin_integration_run`]; [`Error::NotFound`] also where it has ended already.
-    pub async fn end_integration_run(&self, end: EndRun, epoch: i64) -> Result<RunsLeft> {
+    /// As [`Store::begin_integration_run`]; [`Error::NotFound`] also where something else has ended it.
+    pub async fn end_integration_run(&self, end: EndRun, epoch: i64) -> Result<RunEnded> {
+        let clock = self.clock().clone();
         self.write(move |transaction| {
             Box::pin(async move {
                 let (whose, now) = (end.whose, end.finished_at.as_microsecond());
-                state::hold(transaction, whose, epoch).await?;
-                let written = Entity::update_many()
-                    .col_expr(Column::FinishedAt, Expr::value(now))
-                    .col_expr(Column::Outcome, Expr::value(end.outcome.as_str()))
-                    .col_expr(Column::Message, Expr::value(end.message))
-                    .filter(Column::Id.eq(end.id.get()))
-                    .filter(Column::TenantId.eq(whose.tenant_id.uuid()))
-                    .filter(Column::FinishedAt.is_null())
-                    .exec(transaction)
-                    .await?;
-                if written.rows_affected == 0 {
-                    return Err(Error::NotFound);
-                }
-                let mut changed = client_integration_state::ActiveModel {
-                    last_run_at: Set(Some(now)),
-                    last_outcome: Set(Some(end.outcome.as_str().to_owned())),
-                    ..Default::default()
+                // Whoever writes the client integration locks it for that at once: of two who share it first, neither could go on.
+                let held = match &end.disable {
+                    None => state::hold(transaction, whose, epoch).await.map(|()| None)?,
+                    Some(disable) => Some((disable, state::hold_exclusively(transaction, whose, epoch).await?)),
                 };
-                if end.drop_selection {
-                    changed.selection = Set(None);
+                let is_first = write_end(transaction, &end, now).await?;
+                let is_disabled = match held {
+                    None => false,
+                    Some((disable, held)) if is_first => {
+                        disable_client(transaction, &clock, &held, disable, now).await?
+                    }
+                    Some((disable, (_, client))) => client.disabled_reason.as_ref() == Some(&disable.why),
+                };
+                if is_first {
+                    let mut changed = client_integration_state::ActiveModel {
+                        last_run_at: Set(Some(now)),
+                        last_outcome: Set(Some(end.outcome.as_str().to_owned())),
+                        ..Default::default()
+                    };
+                    if end.drop_selection {
+                        changed.selection = Set(None);
+                    }
+                    state::write(transaction, whose, changed, now).await?;
+                    count_run(transaction, whose).await?;
                 }
-                state::write(transaction, whose, changed, now).await?;
-                count_run(transaction, whose).await?;
-                if let Some(why) = end.disable {
-                    disable(transaction, whose, why, now).await?;
-                }
-                state::left(transaction, whose).await
+                let left = state::left(transaction, whose).await?;
+                Ok(RunEnded { left, is_disabled })
             })
         })
         .await
     }
 }
 
-/// As a person would, but with the reason.
-async fn disable(transaction: &DatabaseTransaction, whose: Whose, why: String, now: i64) -> Result<()> {
-    use entity::client_integration::{Column, Entity};
-    Entity::update_many()
-        .col_expr(Column::Enabled, Expr::value(false))
-        .col_expr(Column::DisabledReason, Expr::value(why))
-        .col_expr(Column::Version, Expr::col(Column::Version).add(1_i64))
-        .col_expr(Column::UpdatedAt, Expr::value(now))
-        .filter(Column::Id.eq(whose.id.get()))
-        .filter(Column::TenantId.eq(whose.tenant_id.uuid()))
-        // A person's own words stay.
-        .filter(Column::Enabled.eq(true))
+/// Whether this is written now; not where a try before wrote it, whose answer was lost.
+async fn write_end(transaction: &DatabaseTransaction, end: &EndRun, now: i64) -> Result<bool> {
+    let this = Condition::all()
+        .add(Column::Id.eq(end.id.get()))
+        .add(Column::TenantId.eq(end.whose.tenant_id.uuid()));
+    let written = Entity::update_many()
+        .col_expr(Column::FinishedAt, Expr::value(now))
+        .col_expr(Column::Outcome, Expr::value(end.outcome.as_str()))
+        .col_expr(Column::Message, Expr::value(end.message.clone()))
+        .filter(this.clone())
+        .filter(Column::FinishedAt.is_null())
         .exec(transaction)
         .await?;
-    Ok(())
+    if written.rows_affected > 0 {
+        return Ok(true);
+    }
+    let found = Entity::find().filter(this).one(transaction).await?;
+    let is_ours = |log: &Model| log.finished_at == Some(now) && log.outcome.as_deref() == Some(end.outcome.as_str());
+    found.filter(is_ours).map(|_| false).ok_or(Error::NotFound)
+}
+
+/// As a person would, but with the reason; whether it is done. Not where the action that broke is not in force any more, or was
+/// changed since: it may be mended. What a person disabled keeps that person's words.
+async fn disable_client(
+    transaction: &DatabaseTransaction,
+    clock: &Clock,
+    (definition, client): &(integration::Model, client_integration::Model),
+    disable: &Disable,
+    now: i64,
+) -> Result<bool> {
+    use client_integration::{Column, Entity};
+    let (action, version) = disable.action;
+    let is_same = integration_action::Entity::find_by_id(action.get())
+        .filter(integration_action::Column::TenantId.eq(definition.tenant_id))
+        .filter(integration_action::Column::Version.eq(version))
+        .lock_shared()
+        .one(transaction)
+        .await?
+        .is_some();
+    if !client.enabled || !is_same || definition.action_id != Some(action.get()) {
+        return Ok(false);
+    }
+    Entity::update_many()
+        .col_expr(Column::Enabled, Expr::value(false))
+        .col_expr(Column::DisabledReason, Expr::value(disable.why.as_str()))
+        .col_expr(Column::Version, Expr::col(Column::Version).add(1_i64))
+        .col_expr(Column::UpdatedAt, Expr::value(now))
+        .filter(Column::Id.eq(client.id))
+        .filter(Column::TenantId.eq(client.tenant_id))
+        .exec(transaction)
+        .await?;
+    let entry = Entry {
+        tenant_id: client.tenant_id.into(),
+        user_id: None,
+        token_id: None,
+        action: "client_integration.disable",
+        resource_kind: "client_integration",
+        resource_id: Some(client.id.to_string()),
+        before: Some(json!({ "Enabled": true })),
+        after: Some(json!({ "Enabled": false, "DisabledReason": disable.why })),
+        request_id: None,
+    };
+    audit::record(transaction, clock, entry).await?;
+    Ok(true)
 }
 
 async fn count_run(transaction: &DatabaseTransaction, whose: Whose) -> Result<()> {
@@ -161,6 +236,21 @@ async fn count_run(transaction: &DatabaseTransaction, whose: Whose) -> Result<()
         .exec(transaction)
         .await?;
     Ok(())
+}
+
+/// Keeps a run open until the transaction ends: what an actor that is gone has left on its way may come late, after another run has
+/// begun, and must not undo what that does.
+///
+/// # Errors
+/// [`Error::NotFound`]: it has ended.
+pub(super) async fn hold(transaction: &DatabaseTransaction, whose: Whose, id: ActionLogId) -> Result<()> {
+    let open = Entity::find_by_id(id.get())
+        .filter(Column::TenantId.eq(whose.tenant_id.uuid()))
+        .filter(Column::FinishedAt.is_null())
+        .lock_exclusive()
+        .one(transaction)
+        .await?;
+    open.map(drop).ok_or(Error::NotFound)
 }
 
 /// Adds to what a run has done.
@@ -186,9 +276,9 @@ pub(super) async fn count(
     Ok(())
 }
 
-/// Ends the runs that the end of the engine cut off.
+/// Ends the runs that were cut off.
 pub(super) async fn interrupt(transaction: &DatabaseTransaction, whose: Whose, now: i64) -> Result<()> {
-    let message = "The engine ended while this run was going. The next run goes on with what it left.";
+    let message = "This run was cut off: the engine ended, or the database did not answer. The next run goes on with what it left.";
     Entity::update_many()
         .col_expr(Column::FinishedAt, Expr::value(now))
         .col_expr(Column::Outcome, Expr::value(RunOutcome::Interrupted.as_str()))

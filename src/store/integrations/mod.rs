@@ -17,11 +17,12 @@ mod references;
 mod rows;
 pub(in crate::store) mod select;
 pub(in crate::store) mod state;
+pub(in crate::store) mod versions;
 
 pub use by_hand::ByHand;
-pub use claims::Turn;
+pub use claims::{EndedAttempt, Turn};
 pub use definitions::LoadedClientIntegration;
-pub use logs::{BeginRun, EndRun};
+pub use logs::{BeginRun, Disable, EndRun, RunEnded};
 pub use purge::IntegrationsPurged;
 pub use queue::QueuePage;
 pub use rows::{
@@ -30,3 +31,4 @@ pub use rows::{
 };
 pub use select::{SelectRows, SelectedPage};
 pub use state::{RunsLeft, Selection, Whose};
+pub use versions::TakenOver;

@@ -4,7 +4,9 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QuerySelect, sea_query::Expr,
+    ActiveValue::Set,
+    ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QuerySelect, UpdateMany,
+    sea_query::{Expr, ExprTrait},
 };
 
 use super::{
@@ -46,12 +48,14 @@ impl Store {
     /// not before.
     ///
     /// # Errors
-    /// [`Error::Lease`]: the shard belongs to another process. [`Error::NotFound`]: the client integration is gone.
+    /// [`Error::Lease`]: the shard belongs to another process. [`Error::NotFound`]: the client integration is gone, or another run
+    /// has followed this one.
     pub async fn queue_page(&self, page: QueuePage, epoch: i64) -> Result<u64> {
         self.write(move |transaction| {
             Box::pin(async move {
                 let (whose, now) = (page.whose, page.now.as_microsecond());
                 state::hold(transaction, whose, epoch).await?;
+                logs::hold(transaction, whose, page.run).await?;
                 let selected = queue(transaction, &page, now).await?;
                 let changed = client_integration_state::ActiveModel {
                     selection: Set(page.goes_on.as_ref().map(listing::written).transpose()?),
@@ -118,15 +122,24 @@ async fn queue(transaction: &DatabaseTransaction, page: &QueuePage, now: i64) ->
             .await?;
     }
     if !open_again.is_empty() {
-        Entity::update_many()
-            .set(opened(now))
+        open_again_where(now)
             .filter(Column::Id.is_in(open_again))
             .filter(Column::TenantId.eq(page.whose.tenant_id.uuid()))
-            .filter(Column::State.ne(QueueState::Processing.as_str()))
+            .filter(Column::State.is_in([QueueState::Completed, QueueState::Abandoned].map(QueueState::as_str)))
             .exec(transaction)
             .await?;
     }
     Ok(u64::try_from(count).unwrap_or(u64::MAX))
+}
+
+/// Opens finished items again. One that was completed begins another round: under the key of the round before, the other side would
+/// take it for the same. Nobody knows what became of the attempts of another: it keeps its key.
+pub(super) fn open_again_where(now: i64) -> UpdateMany<Entity> {
+    let is_done = Expr::col(Column::State).eq(QueueState::Completed.as_str());
+    let next = Expr::case(is_done, Expr::col(Column::Round).add(1_i64)).finally(Expr::col(Column::Round));
+    Entity::update_many()
+        .set(opened(now))
+        .col_expr(Column::Round, next.into())
 }
 
 /// What an item is that is to be processed from the first attempt on.
@@ -195,6 +208,7 @@ async fn insert(transaction: &DatabaseTransaction, page: &QueuePage, add: Vec<&C
         item_version: Set(candidate.item_version),
         item_updated_on: Set(candidate.item_updated_on.as_microsecond()),
         attempt: Set(0),
+        round: Set(1),
         state: Set(QueueState::Pending.as_str().to_owned()),
         action_log_id: Set(None),
         result: Set(None),
@@ -223,6 +237,7 @@ pub(super) fn item(row: Model) -> Result<QueueItem> {
         item_version: row.item_version,
         item_updated_on: timestamp(row.item_updated_on)?,
         attempt: u32::try_from(row.attempt).unwrap_or(u32::MAX),
+        round: u32::try_from(row.round).unwrap_or(u32::MAX),
         state: word(row.id, &row.state)?,
         action_log_id: row.action_log_id.map(ActionLogId::from),
         due_at: timestamp(row.due_at)?,

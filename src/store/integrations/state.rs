@@ -8,6 +8,7 @@ use sea_orm::{
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::definitions::seen;
 use crate::{
     domain::{
         ids::TenantId,
@@ -18,6 +19,7 @@ use crate::{
 use entity::{
     client_integration,
     client_integration_state::{ActiveModel, Column, Entity, Model},
+    integration,
 };
 
 /// Whose queue and whose runs.
@@ -94,7 +96,7 @@ impl Store {
 ///
 /// # Errors
 /// [`Error::Lease`], [`Error::NotFound`].
-pub(super) async fn hold(transaction: &DatabaseTransaction, whose: Whose, epoch: i64) -> Result<()> {
+pub(in crate::store) async fn hold(transaction: &DatabaseTransaction, whose: Whose, epoch: i64) -> Result<()> {
     ledger::hold_shard_of(transaction, whose.uuid, epoch).await?;
     let found = client_integration::Entity::find_by_id(whose.id.get())
         .filter(client_integration::Column::TenantId.eq(whose.tenant_id.uuid()))
@@ -102,6 +104,29 @@ pub(super) async fn hold(transaction: &DatabaseTransaction, whose: Whose, epoch:
         .one(transaction)
         .await?;
     found.map(drop).ok_or(Error::NotFound)
+}
+
+/// As [`hold`], for who writes the client integration; its definition, which is locked first as everywhere, stays as it is.
+///
+/// # Errors
+/// [`Error::Lease`], [`Error::NotFound`].
+pub(super) async fn hold_exclusively(
+    transaction: &DatabaseTransaction,
+    whose: Whose,
+    epoch: i64,
+) -> Result<(integration::Model, client_integration::Model)> {
+    ledger::hold_shard_of(transaction, whose.uuid, epoch).await?;
+    let definition = integration::Entity::find_by_id(whose.integration_id.get())
+        .filter(seen::integration(whose.tenant_id))
+        .lock_shared()
+        .one(transaction)
+        .await?;
+    let client = client_integration::Entity::find_by_id(whose.id.get())
+        .filter(client_integration::Column::TenantId.eq(whose.tenant_id.uuid()))
+        .lock_exclusive()
+        .one(transaction)
+        .await?;
+    definition.zip(client).ok_or(Error::NotFound)
 }
 
 /// What is left, as one sees it.

@@ -4,10 +4,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use jiff::Timestamp;
-use sea_orm::{
-    ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-    sea_query::{Expr, ExprTrait},
-};
+use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use serde_json::Value;
 
 use super::{
@@ -18,13 +15,17 @@ use crate::{
     domain::{
         automation::AppliesTo,
         ids::TenantId,
-        integration::{ClientIntegrationId, QueueItemId},
+        integration::QueueState,
         json_patch::{merge_patch_text, overlay},
         record::{ChangeKind, DATA_BYTES_MAX, Link, Policy, TOO_DEEP, check_key, is_readable},
     },
-    store::{Error, Result, Store, ledger::rows::Texts},
+    store::{
+        Error, Result, Store,
+        integrations::{EndedAttempt, Whose, claims, state, versions},
+        ledger::rows::Texts,
+    },
 };
-use entity::{integration_queue, record as row};
+use entity::record as row;
 
 /// Keys that one statement looks for.
 const KEYS_PER_QUERY: usize = 500;
@@ -66,11 +67,11 @@ pub struct Taken {
     pub news: RecordNews,
 }
 
-/// What a result script writes back into the record of its item.
+/// What a result script writes back into the record of its item, and the end of the item's attempt.
 #[derive(Clone, Debug)]
 pub struct WriteBack {
-    /// Whose.
-    pub tenant_id: TenantId,
+    /// Whose item.
+    pub whose: Whose,
     /// Lower case.
     pub entity: String,
     /// Of the record.
@@ -79,11 +80,9 @@ pub struct WriteBack {
     pub seen_version: i64,
     /// Merge patch (RFC 7396), JSON text of an object.
     pub patch: String,
-    /// The item: if nobody changed the record meanwhile, it stands for the new version as well, so that what was written back is
-    /// not sent as a change.
-    pub item: QueueItemId,
-    /// Whose item.
-    pub client_integration: ClientIntegrationId,
+    /// What becomes of the item. If it is completed and nobody changed the record meanwhile, it stands for the new version as well,
+    /// so that what was written back is not sent as a change.
+    pub ended: EndedAttempt,
     /// Now.
     pub at: Timestamp,
 }
@@ -91,11 +90,10 @@ pub struct WriteBack {
 /// What a write-back came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WroteBack {
-    /// To be told; nothing where the record was so already.
+    /// The item is settled. What is to be told; nothing where the record is gone, was so already, or a try wrote it whose answer
+    /// was lost.
     Done(RecordNews),
-    /// The record is gone.
-    Gone,
-    /// The record would be none that can be kept.
+    /// The record would be none that can be kept; nothing is written, and the item is not settled.
     Refused(String),
 }
 
@@ -145,10 +143,19 @@ impl Store {
         .await
     }
 
-    /// Writes back what a result script returned, over the record as it is now.
-    pub async fn write_back(&self, back: WriteBack) -> Result<WroteBack> {
-        self.write(move |txn| Box::pin(async move { write_back(txn, back).await }))
-            .await
+    /// Writes back what a result script returned, over the record as it is now, and settles the item with it, all or nothing: an item
+    /// that is sent again after a crash has the key that it had. May be called again where the answer is lost.
+    ///
+    /// # Errors
+    /// [`Error::Lease`]: the shard belongs to another process. [`Error::NotFound`]: the client integration is gone.
+    pub async fn write_back(&self, back: WriteBack, epoch: i64) -> Result<WroteBack> {
+        self.write(move |txn| {
+            Box::pin(async move {
+                state::hold(txn, back.whose, epoch).await?;
+                write_back(txn, back).await
+            })
+        })
+        .await
     }
 
     /// What is known of an item at the other side. Transactions have links under the entity `Transaction`, which no record can have.
@@ -330,32 +337,24 @@ fn noted(before: Option<&row::Model>, now: &row::Model) -> Noted {
 }
 
 async fn write_back(txn: &DatabaseTransaction, back: WriteBack) -> Result<WroteBack> {
-    let own = this(back.tenant_id, &back.entity, &back.key);
-    let Some(before) = row::Entity::find().filter(own).lock_exclusive().one(txn).await? else {
-        return Ok(WroteBack::Gone);
+    let tenant_id = back.whose.tenant_id;
+    let own = this(tenant_id, &back.entity, &back.key);
+    let before = row::Entity::find().filter(own).lock_exclusive().one(txn).await?;
+    let patched = match &before {
+        // It was sent; there is nothing to write into.
+        None => None,
+        Some(before) => match patched(before, &back.patch) {
+            Ok(patched) => patched,
+            Err(why) => return Ok(WroteBack::Refused(why)),
+        },
     };
-    let data = match merge_patch_text(&before.data, &back.patch) {
-        Ok(data) if data.len() > DATA_BYTES_MAX => {
-            let length = data.len();
-            return Ok(WroteBack::Refused(format!(
-                "it would be {length} bytes long, and may be {DATA_BYTES_MAX}"
-            )));
-        }
-        Ok(data) => data,
-        Err(error) => return Ok(WroteBack::Refused(error.to_string())),
-    };
-    let (Ok(was), Ok(is)) = (
-        serde_json::from_str::<Value>(&before.data),
-        serde_json::from_str::<Value>(&data),
-    ) else {
-        return Ok(WroteBack::Refused("it could not be read any more".to_owned()));
-    };
-    if !is_readable(&is, 0) {
-        return Ok(WroteBack::Refused(TOO_DEEP.to_owned()));
-    }
-    if was == is {
+    if claims::settle(txn, back.whose, std::slice::from_ref(&back.ended), back.at).await? == 0 {
+        // It is written already; or the attempt is another run's by now, and so is what comes of it.
         return Ok(WroteBack::Done(RecordNews::default()));
     }
+    let Some((before, data)) = before.zip(patched) else {
+        return Ok(WroteBack::Done(RecordNews::default()));
+    };
     let now = row::Model {
         data,
         version: before.version + 1,
@@ -364,33 +363,32 @@ async fn write_back(txn: &DatabaseTransaction, back: WriteBack) -> Result<WroteB
         ..before.clone()
     };
     let noted = vec![noted(Some(&before), &now)];
-    let seen = before.version == back.seen_version;
     let version = now.version;
     rows::update_records(txn, &mut Texts::default(), vec![now]).await?;
-    if seen {
-        stand_for(txn, &back, version).await?;
+    // What failed is still to be sent, and under the key that it had.
+    let is_sent = back.ended.settled.state == QueueState::Completed;
+    if is_sent && before.version == back.seen_version {
+        versions::stand_for(txn, back.whose, back.ended.item, &back.key, version).await?;
     }
-    let news = events::note(txn, back.tenant_id, None, back.at, noted).await?;
+    let news = events::note(txn, tenant_id, None, back.at, noted).await?;
     Ok(WroteBack::Done(news))
 }
 
-/// The item stands for this version of its record, unless there is an item of it.
-async fn stand_for(txn: &DatabaseTransaction, back: &WriteBack, version: i64) -> Result<()> {
-    use integration_queue::Column;
-    let others = integration_queue::Entity::find()
-        .filter(Column::ClientIntegrationId.eq(back.client_integration.get()))
-        .filter(Column::ItemId.eq(back.key.as_str()))
-        .filter(Column::ItemVersion.eq(version))
-        .one(txn)
-        .await?;
-    if others.is_some() {
-        return Ok(());
+/// The data of a record under a patch; none where it is so already.
+fn patched(before: &row::Model, patch: &str) -> std::result::Result<Option<String>, String> {
+    let data = merge_patch_text(&before.data, patch).map_err(|error| error.to_string())?;
+    if data.len() > DATA_BYTES_MAX {
+        let length = data.len();
+        return Err(format!("it would be {length} bytes long, and may be {DATA_BYTES_MAX}"));
     }
-    integration_queue::Entity::update_many()
-        .col_expr(Column::ItemVersion, Expr::value(version))
-        .filter(Column::TenantId.eq(back.tenant_id.uuid()))
-        .filter(Expr::col(Column::Id).eq(back.item.get()))
-        .exec(txn)
-        .await?;
-    Ok(())
+    let (Ok(was), Ok(is)) = (
+        serde_json::from_str::<Value>(&before.data),
+        serde_json::from_str::<Value>(&data),
+    ) else {
+        return Err("it could not be read any more".to_owned());
+    };
+    match is_readable(&is, 0) {
+        true => Ok(Some(data).filter(|_| was != is)),
+        false => Err(TOO_DEEP.to_owned()),
+    }
 }

@@ -152,6 +152,7 @@ impl Acts {
             item_version: Set(version),
             item_updated_on: Set(now.as_microsecond()),
             attempt: Set(0),
+            round: Set(1),
             state: Set("Pending".to_owned()),
             // Only who asks for it gets it now.
             due_at: Set(now.as_microsecond() + 86_400_000_000),

@@ -338,6 +338,7 @@ impl Scene {
             owner_id: loaded.integration.stamp.tenant_id,
             integration: loaded.integration.value,
             system: loaded.system.value,
+            action_version: loaded.action.as_ref().map_or(0, |action| action.stamp.version),
             action: loaded.action.map(|action| (action.id, action.value)),
             consent: loaded.consent.map(|consent| consent.value),
             filter: None,

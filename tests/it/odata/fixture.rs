@@ -238,6 +238,7 @@ pub async fn item(db: &DatabaseConnection, id: i64, tenant_id: Uuid, client_inte
         item_version: 1,
         item_updated_on: AT + number * 86_400_000_000,
         attempt: number % 3,
+        round: 1,
         state: states[usize::try_from(number % 3).unwrap()].to_owned(),
         action_log_id: (number == 2).then_some(1),
         result: (number == 1).then(|| "it did not answer".to_owned()),

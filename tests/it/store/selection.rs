@@ -86,6 +86,7 @@ impl Scene {
             item_version: version,
             item_updated_on: 0,
             attempt: 0,
+            round: 1,
             state: "Completed".to_owned(),
             action_log_id: None,
             result: None,

@@ -132,7 +132,7 @@ pub(super) fn shortened(acted: Acted) -> Acted {
             until,
             reason: cut(&reason),
         },
-        Acted::Left => Acted::Left,
+        acted @ (Acted::Left | Acted::Written(_)) => acted,
     }
 }
 

@@ -3,26 +3,30 @@
 use super::{
     Attempt,
     carrier::carrier,
-    ended, request, row,
+    ended, request,
+    row::{self, Row},
     scope::Scope,
     script::{self, Said},
 };
 use crate::{
-    actors::integration::work::Acted,
-    domain::integration::Action,
+    actors::{integration::work::Acted, stored::until_stored},
+    domain::integration::{Action, QueueItem, admit::Again},
     http::{Method, Response, classify_status, redacted, redacted_json},
     script::{Kind, RequestInfo},
-    store::records::{WriteBack, WroteBack},
+    store::{
+        integrations::{EndedAttempt, TakenOver},
+        records::{WriteBack, WroteBack},
+    },
 };
 
 /// Characters of an answer that are shown where it is a refusal.
 const SHOWN_CHARACTERS_MAX: usize = 500;
-/// Tries to store what a result script returned: the request is sent by then.
-const WRITE_TRIES_MAX: u32 = 5;
 
 /// Does all of it.
 pub(super) async fn send(attempt: Attempt<'_>, action: &Action) -> Result<Acted, Acted> {
     let row = row::read(attempt).await?;
+    let item = current(attempt, &row).await?;
+    let attempt = Attempt { item: &item, ..attempt };
     let scope = Scope::new(attempt, Some(&row.item), None);
     let carrier = carrier(attempt, action).await?;
     let method = request::method_of(action, Method::Post)?;
@@ -74,61 +78,77 @@ pub(super) fn usable(attempt: Attempt<'_>, answer: Response) -> Result<Response,
     })
 }
 
+/// The item as its row is now. Where changes are sent, it takes over a version that came after it was queued, with the key of that,
+/// before it is sent so: under the key of the version before, the other side might keep what it got first. Where they are not, the item
+/// is the row, whatever its version, and has one key.
+async fn current(attempt: Attempt<'_>, row: &Row) -> Result<QueueItem, Acted> {
+    let Attempt { services, work, item } = attempt;
+    if row.version <= item.item_version || Again::of(&work.integration) == Again::Never {
+        return Ok(item.clone());
+    }
+    let (version, updated_on, epoch) = (row.version, row.updated_on, services.epoch);
+    let taken = services
+        .store
+        .take_over_version(work.whose(), item, version, updated_on, epoch)
+        .await;
+    match taken.map_err(|error| ended::of_store(services, &error))? {
+        TakenOver::Done => Ok(QueueItem {
+            item_version: version,
+            item_updated_on: updated_on,
+            ..item.clone()
+        }),
+        TakenOver::Superseded(version) => Err(Acted::Dropped {
+            message: format!("Superseded by version {version} of its row."),
+        }),
+        TakenOver::Lost => Err(Acted::Left),
+    }
+}
+
 async fn conclude(
     attempt: Attempt<'_>,
     seen_version: i64,
     said: Said,
     clean: &impl Fn(String) -> String,
 ) -> Result<Acted, Acted> {
-    if let Some(patch) = said.record {
-        write_back(attempt, seen_version, patch.to_string()).await?;
-    }
-    Ok(match said.failed {
+    let acted = match said.failed {
         Some(reason) => ended::failed(clean(reason), said.is_final),
         None => Acted::Done {
             result: said.result.map(clean),
         },
-    })
+    };
+    match said.record {
+        Some(patch) => write_back(attempt, seen_version, patch.to_string(), acted).await,
+        None => Ok(acted),
+    }
 }
 
-async fn write_back(attempt: Attempt<'_>, seen_version: i64, patch: String) -> Result<(), Acted> {
+/// Stores what came of an item together with its end.
+async fn write_back(attempt: Attempt<'_>, seen_version: i64, patch: String, acted: Acted) -> Result<Acted, Acted> {
     let Attempt { services, work, item } = attempt;
     if attempt.is_of_transactions() {
         return Err(ended::broken(
             "The result script returned a record, but the items are transactions, which do not change any more.",
         ));
     }
+    let now = services.clock.now();
+    let settled = ended::shortened(acted).settled(item, work.integration.max_attempts, now);
     let back = WriteBack {
-        tenant_id: work.tenant_id,
+        whose: work.whose(),
         entity: row::entity_of(attempt)?,
         key: item.item_id.clone(),
         seen_version,
         patch,
-        item: item.id,
-        client_integration: work.id,
-        at: services.clock.now(),
+        ended: EndedAttempt::of(item, settled.clone()),
+        at: now,
     };
-    let mut tries = 0;
-    let wrote = loop {
-        tries += 1;
-        match services.store.write_back(back.clone()).await {
-            Err(error) if tries < WRITE_TRIES_MAX && !services.is_draining() => {
-                tracing::warn!(error = ?error, "what a result script returned is not stored; trying again");
-                services
-                    .clock
-                    .sleep(std::time::Duration::from_millis(200) * tries)
-                    .await;
-            }
-            other => break other.map_err(|error| ended::of_store(services, &error))?,
-        }
-    };
-    match wrote {
+    let wrote = until_stored(services, "what a result script returned", async || {
+        services.store.write_back(back.clone(), services.epoch).await
+    });
+    match wrote.await.map_err(|error| ended::of_store(services, &error))? {
         WroteBack::Done(news) => {
             services.tell_records(work.tenant_id, news);
-            Ok(())
+            Ok(Acted::Written(settled))
         }
-        // It was sent; there is nothing to write into.
-        WroteBack::Gone => Ok(()),
         WroteBack::Refused(why) => Err(ended::broken(format!(
             "The record that the result script returned cannot be kept: {why}."
         ))),

@@ -1,5 +1,6 @@
 //! The row that an item stands for, read anew at each attempt.
 
+use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::{Attempt, ended};
@@ -17,6 +18,8 @@ pub(super) struct Row {
     pub data: Value,
     /// As it is now.
     pub version: i64,
+    /// When that version came.
+    pub updated_on: Timestamp,
 }
 
 /// Reads it.
@@ -63,7 +66,8 @@ async fn transaction(attempt: Attempt<'_>) -> Result<Row, Acted> {
     ] {
         members.insert(name.to_owned(), value);
     }
-    Ok(Row::new(members, data, found.version))
+    let updated_on = found.committed_at.unwrap_or(found.created_at);
+    Ok(Row::new(members, data, (found.version, updated_on)))
 }
 
 async fn record(attempt: Attempt<'_>) -> Result<Row, Acted> {
@@ -89,7 +93,7 @@ async fn record(attempt: Attempt<'_>) -> Result<Row, Acted> {
     ] {
         members.insert(name.to_owned(), value);
     }
-    Ok(Row::new(members, data, found.version))
+    Ok(Row::new(members, data, (found.version, found.changed_at)))
 }
 
 fn object(text: &str) -> Result<Map<String, Value>, Acted> {
@@ -100,12 +104,13 @@ fn object(text: &str) -> Result<Map<String, Value>, Acted> {
 }
 
 impl Row {
-    fn new(mut members: Map<String, Value>, data: Map<String, Value>, version: i64) -> Self {
+    fn new(mut members: Map<String, Value>, data: Map<String, Value>, (version, updated_on): (i64, Timestamp)) -> Self {
         members.insert("Data".to_owned(), Value::Object(data.clone()));
         Self {
             item: Value::Object(members),
             data: Value::Object(data),
             version,
+            updated_on,
         }
     }
 }
