@@ -1,16 +1,16 @@
 //! The console: who gets in, what forms need, and that people can use it, in a real browser.
 
 mod access;
+mod background_pages;
 mod call_apis;
 mod call_apis_pages;
 mod connections;
 mod connections_pages;
+mod data;
 mod frame;
 mod integrations;
+mod records_pages;
 mod settings;
 mod settings_pages;
-mod background_pages;
-mod data;
-mod records_pages;
 mod transactions_pages;
 mod webhooks_pages;

@@ -37,7 +37,6 @@ struct Looked {
     caller: Caller,
     me: Me,
     base: String,
-    path: String,
     token: String,
     now: Timestamp,
     part: bool,
@@ -54,7 +53,6 @@ impl View {
             caller,
             me,
             base,
-            path: request.path().to_owned(),
             token: session::form_token(secret),
             now: engine.clock().now(),
             part: Self::is_part(request),
@@ -92,11 +90,6 @@ impl View {
     /// For the hidden field of every form.
     pub(super) fn token(&self) -> &str {
         &self.0.token
-    }
-
-    /// The path of this request.
-    pub(super) fn path(&self) -> &str {
-        &self.0.path
     }
 
     /// A link within the console; `path` begins with `/` or is empty.
