@@ -294,7 +294,7 @@ fn field(part: &Part, member: &Member, entry: &Entry<'_>, stored: Option<&Client
         @if was_sent {
             strong { "What you entered is not shown again: enter it once more." } " "
         } @else if let Some(fingerprint) = kept {
-            "Set, " code { (fingerprint) } ". Left empty, it stays as long as the kind does. "
+            "Set, " code { (fingerprint) } ". Left empty, it stays, unless the kind or the server changes. "
         }
         (member.help)
     };
