@@ -25,6 +25,9 @@ use crate::{
 };
 
 const HERE: Here = Here::Groups;
+/// The way to the list.
+const ABOVE: &[(&str, &str)] = &[("Settings", "")];
+/// The way to what the list holds.
 const WAY: &[(&str, &str)] = &[("Settings", ""), ("Groups", "/groups")];
 
 pub(super) fn routes(config: &mut ServiceConfig) {
@@ -49,7 +52,7 @@ async fn list(view: View, engine: web::Data<Engine>, query: Query<PageQuery>) ->
     let groups = engine.groups().list(view.caller(), page).await?;
     let rows: Vec<Markup> = groups.items.iter().map(|group| row(&view, group)).collect();
     let content = html! {
-        (ui::head(&view, &WAY[..1], "Groups", &ui::main_button(&view, "/groups/new", "New group")))
+        (ui::head(&view, ABOVE, "Groups", &ui::main_button(&view, "/groups/new", "New group")))
         @if rows.is_empty() && cursor.is_none() {
             (ui::empty("No groups yet", "A group gives rights in this tenant to its members. Make one, then put users into it.",
                 &ui::main_button(&view, "/groups/new", "New group")))
@@ -102,7 +105,7 @@ async fn update(view: View, engine: web::Data<Engine>, id: PathId<GroupId>, form
     let changed = async {
         // The rights of the administrators are not for anybody to change, so their form has none.
         let body: GroupPatch = if group.all_tenants {
-            form::body(&json!({ "name": entered["name"] }))?
+            form::body(&json!({ "name": entered.get("name") }))?
         } else {
             form::body(&entered)?
         };

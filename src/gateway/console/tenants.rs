@@ -26,6 +26,9 @@ use crate::{
 };
 
 const HERE: Here = Here::Tenants;
+/// The way to the list.
+const ABOVE: &[(&str, &str)] = &[("Settings", "")];
+/// The way to what the list holds.
 const WAY: &[(&str, &str)] = &[("Settings", ""), ("Tenants", "/tenants")];
 
 pub(super) fn routes(config: &mut ServiceConfig) {
@@ -56,7 +59,7 @@ async fn list(view: View, engine: web::Data<Engine>, query: Query<PageQuery>) ->
     let rows: Vec<Markup> = tenants.items.iter().map(|tenant| row(&view, tenant)).collect();
     let add = html! { @if may_change(&view) { (ui::main_button(&view, "/tenants/new", "New tenant")) } };
     let content = html! {
-        (ui::head(&view, &WAY[..1], "Tenants", &add))
+        (ui::head(&view, ABOVE, "Tenants", &add))
         (ui::table("Tenants", &["Name", "Company id", "Changed"], &rows))
         (ui::pager(&view, "/tenants", "", cursor.as_deref(), tenants.next_cursor.as_deref()))
     };

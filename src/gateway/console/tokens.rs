@@ -30,6 +30,9 @@ use crate::{
 };
 
 const HERE: Here = Here::Tokens;
+/// The way to the list.
+const ABOVE: &[(&str, &str)] = &[("Settings", "")];
+/// The way to what the list holds.
 const WAY: &[(&str, &str)] = &[("Settings", ""), ("Tokens", "/tokens")];
 
 pub(super) fn routes(config: &mut ServiceConfig) {
@@ -51,7 +54,7 @@ async fn list(view: View, engine: web::Data<Engine>, query: Query<PageQuery>) ->
     let add = ui::main_button(&view, "/tokens/new", "New token");
     let headings = ["Name", "Rights", "Ends", "Last used", "Made", "What to do"];
     let content = html! {
-        (ui::head(&view, &WAY[..1], "Tokens", &add))
+        (ui::head(&view, ABOVE, "Tokens", &add))
         @if rows.is_empty() && cursor.is_none() {
             (ui::empty("You have no tokens",
                 "Programs sign in to the API with a token of yours, which has some of your rights.", &add))

@@ -26,6 +26,9 @@ use crate::{
 };
 
 const HERE: Here = Here::Users;
+/// The way to the list.
+const ABOVE: &[(&str, &str)] = &[("Settings", "")];
+/// The way to what the list holds.
 const WAY: &[(&str, &str)] = &[("Settings", ""), ("Users", "/users")];
 /// The field with the groups.
 const GROUPS: &str = "groupIds";
@@ -71,7 +74,7 @@ async fn list(view: View, engine: web::Data<Engine>, query: Query<PageQuery>) ->
     let rows: Vec<Markup> = users.items.iter().map(|user| row(&view, user, &groups)).collect();
     let headings = ["Username", "Name", "E-mail", "Groups", "State", "Changed"];
     let content = html! {
-        (ui::head(&view, &WAY[..1], "Users", &ui::main_button(&view, "/users/new", "New user")))
+        (ui::head(&view, ABOVE, "Users", &ui::main_button(&view, "/users/new", "New user")))
         (ui::table("Users", &headings, &rows))
         (ui::pager(&view, "/users", "", cursor.as_deref(), users.next_cursor.as_deref()))
     };
@@ -161,7 +164,7 @@ async fn update(view: View, engine: web::Data<Engine>, id: PathId<UserId>, form:
     let sent = if is_of_here(&view, &user) {
         with_password(&entered, &form)
     } else {
-        json!({ "groupIds": entered["groupIds"] })
+        json!({ "groupIds": entered.get(GROUPS) })
     };
     let changed = async {
         let body: UserPatch = form::body(&sent)?;

@@ -28,6 +28,9 @@ use crate::{
 mod fields;
 
 const HERE: Here = Here::Clients;
+/// The way to the list.
+const ABOVE: &[(&str, &str)] = &[("Settings", "")];
+/// The way to what the list holds.
 const WAY: &[(&str, &str)] = &[("Settings", ""), ("Clients", "/clients")];
 /// The limits of a client, with their words.
 const LIMITS: &[(&str, &str)] = &[
@@ -63,7 +66,7 @@ async fn list(view: View, engine: web::Data<Engine>, query: Query<PageQuery>) ->
         @if view.may(Right::ClientsManage) { (ui::main_button(&view, "/clients/new", "New client")) }
     };
     let content = html! {
-        (ui::head(&view, &WAY[..1], "Clients", &add))
+        (ui::head(&view, ABOVE, "Clients", &add))
         @if rows.is_empty() && cursor.is_none() {
             (ui::empty("No clients yet",
                 "A client holds the credentials with which calls and integrations sign in elsewhere, and how many requests may be sent.",

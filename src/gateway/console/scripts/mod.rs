@@ -34,6 +34,9 @@ mod difference;
 mod versions;
 
 const HERE: Here = Here::Scripts;
+/// The way to the list.
+const ABOVE: &[(&str, &str)] = &[("Settings", "")];
+/// The way to what the list holds.
 const WAY: &[(&str, &str)] = &[("Settings", ""), ("Scripts", "/scripts")];
 /// What a new script begins with.
 const FIRST_SOURCE: &str = "return record;\n";
@@ -71,7 +74,7 @@ async fn list(view: View, engine: web::Data<Engine>, query: Query<PageQuery>) ->
     let rows: Vec<Markup> = scripts.items.iter().map(|script| row(&view, script, &names)).collect();
     let add = ui::main_button(&view, "/scripts/new", "New script");
     let content = html! {
-        (ui::head(&view, &WAY[..1], "Scripts", &add))
+        (ui::head(&view, ABOVE, "Scripts", &add))
         @if rows.is_empty() && cursor.is_none() {
             (ui::empty("No scripts yet",
                 "Partner functions and mappings run named scripts on records. Every version of a script is kept.", &add))
@@ -132,7 +135,9 @@ async fn edit(
     let older = query.0.version.filter(|version| *version != whole.current.version);
     if let Some(version) = older {
         let begun = engine.named_scripts().version(view.caller(), id.0, version).await?;
-        values["source"] = Value::from(begun.source);
+        if let Some(members) = values.as_object_mut() {
+            members.insert("source".to_owned(), Value::from(begun.source));
+        }
     }
     let content = html! {
         (page(&view, Some(&whole.script), &values, &Wrong::default()))
