@@ -31,12 +31,15 @@ async fn transactions_appear_are_edited_and_committed() {
     make("RFQ-3", false).await;
     browser.see("RFQ-3").await;
     browser.judge().await;
-    browser.walk().await;
     browser.picture("transactions").await;
 
     browser.press("RFQ-1").await;
+    browser.see("Nobody has changed it since it was created.").await;
+    browser.walk().await;
     browser.press("Edit").await;
+    browser.see("Edit the data").await;
     browser.judge().await;
+    browser.walk().await;
     browser
         .paste("Data", "{\n\"customer\": { \"name\": \"Nordlys\" },\n}")
         .await;
