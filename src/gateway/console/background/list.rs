@@ -6,7 +6,7 @@ use actix_web::{HttpResponse, web};
 use maud::{Markup, html};
 use serde::Deserialize;
 
-use super::{EVENTS, HERE, WAY, badge, sender};
+use super::{ABOVE, EVENTS, HERE, badge, sender};
 use crate::{
     domain::{background::Status, ids::UserId, rights::Right},
     engine::{Engine, background::Operation},
@@ -84,7 +84,7 @@ pub(super) async fn list(view: View, engine: web::Data<Engine>, query: Query<Lis
         (ui::pager(&view, "/background", &query.text(), cursor.as_deref(), found.next_cursor.as_deref()))
     };
     let content = html! {
-        (ui::head(&view, &WAY[..1], "Background requests", &html! {}))
+        (ui::head(&view, ABOVE, "Background requests", &html! {}))
         (filters(&view, &query, of_all))
         (ui::live("background", EVENTS, &list))
     };

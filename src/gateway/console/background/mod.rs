@@ -31,6 +31,9 @@ mod detail;
 mod list;
 
 const HERE: Here = Here::Background;
+/// The way to the list.
+const ABOVE: &[(&str, &str)] = &[("Data", "")];
+/// The way to what the list holds.
 const WAY: &[(&str, &str)] = &[("Data", ""), ("Background requests", "/background")];
 /// What makes them look different.
 const EVENTS: &str = "background.finished background.cancelled webhook.delivered webhook.failed webhook.retried";

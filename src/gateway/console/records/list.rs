@@ -4,7 +4,7 @@ use actix_web::{HttpResponse, web};
 use maud::{Markup, html};
 use serde::Deserialize;
 
-use super::{HERE, WAY, of_entity, of_record};
+use super::{ABOVE, HERE, WAY, of_entity, of_record};
 use crate::{
     domain::record::ENTITY_CHARACTERS_MAX,
     engine::{Engine, records::Record},
@@ -105,7 +105,7 @@ fn chooser(view: &View, entities: &[String], entered: &str, wrong: &Wrong) -> Ma
         .collect();
     let told = wrong.at("entity");
     html! {
-        (ui::head(view, &WAY[..1], "Records", &ui::main_button(view, "/records/new", "New record")))
+        (ui::head(view, ABOVE, "Records", &ui::main_button(view, "/records/new", "New record")))
         (wrong.summary())
         form .filters method="get" action=(view.url("/records")) {
             div .field {

@@ -15,6 +15,9 @@ mod edit;
 mod list;
 
 const HERE: Here = Here::Records;
+/// The way to the list.
+const ABOVE: &[(&str, &str)] = &[("Data", "")];
+/// The way to what the list holds.
 const WAY: &[(&str, &str)] = &[("Data", ""), ("Records", "/records")];
 
 pub(super) fn routes(config: &mut ServiceConfig) {

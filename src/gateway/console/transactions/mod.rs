@@ -35,6 +35,9 @@ mod many;
 use filter::ListQuery;
 
 const HERE: Here = Here::Transactions;
+/// The way to the list.
+const ABOVE: &[(&str, &str)] = &[("Data", "")];
+/// The way to what the list holds.
 const WAY: &[(&str, &str)] = &[("Data", ""), ("Transactions", "/transactions")];
 
 pub(super) fn routes(config: &mut ServiceConfig) {
@@ -94,7 +97,7 @@ fn head(view: &View) -> Markup {
     let new = html! {
         @if view.may(Right::TransactionsCreate) { (ui::main_button(view, "/transactions/new", "New transaction")) }
     };
-    ui::head(view, &WAY[..1], "Transactions", &new)
+    ui::head(view, ABOVE, "Transactions", &new)
 }
 
 /// The rows, with the buttons for those that are ticked.

@@ -92,8 +92,8 @@ fn entered(form: &Form) -> Value {
         "enabled": form.has("enabled"),
     });
     let secret = form.text("secret").trim();
-    if !secret.is_empty() {
-        body["secret"] = secret.into();
+    if let Some(members) = body.as_object_mut().filter(|_| !secret.is_empty()) {
+        members.insert("secret".to_owned(), secret.into());
     }
     body
 }

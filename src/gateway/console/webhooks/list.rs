@@ -3,7 +3,7 @@
 use actix_web::{HttpResponse, web};
 use maud::{Markup, html};
 
-use super::{HERE, WAY, masked, path, secret_once, state};
+use super::{ABOVE, HERE, masked, path, secret_once, state};
 use crate::{
     domain::rights::Right,
     engine::{Engine, webhooks::WebhookSubscription},
@@ -44,7 +44,7 @@ async fn listed(
     let may_change = view.may(Right::SettingsManage);
     let new = html! { @if may_change { (ui::main_button(view, "/webhooks/new", "New subscription")) } };
     let content = html! {
-        (ui::head(view, &WAY[..1], "Webhooks", &new))
+        (ui::head(view, ABOVE, "Webhooks", &new))
         @if let Some(secret) = &secret { (secret) }
         @if rows.is_empty() {
             (ui::empty("There are no webhook subscriptions yet",

@@ -30,6 +30,9 @@ mod edit;
 mod list;
 
 const HERE: Here = Here::Webhooks;
+/// The way to the list.
+const ABOVE: &[(&str, &str)] = &[("Settings", "")];
+/// The way to what the list holds.
 const WAY: &[(&str, &str)] = &[("Settings", ""), ("Webhooks", "/webhooks")];
 
 pub(super) fn routes(config: &mut ServiceConfig) {
