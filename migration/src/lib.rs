@@ -12,6 +12,7 @@ mod m20261122_000006_create_webhook;
 mod m20261122_000007_create_connection;
 mod m20261122_000008_create_record;
 mod m20261122_000009_create_integration;
+mod m20261122_000010_index_overview;
 mod table;
 
 /// All migrations in their order.
@@ -30,6 +31,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000007_create_connection::Migration),
             Box::new(m20261122_000008_create_record::Migration),
             Box::new(m20261122_000009_create_integration::Migration),
+            Box::new(m20261122_000010_index_overview::Migration),
         ]
     }
 }

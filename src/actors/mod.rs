@@ -10,6 +10,7 @@ pub mod delivery;
 pub mod integration;
 pub mod observed;
 mod own_task;
+pub mod pulse;
 pub mod registry;
 pub mod services;
 mod stored;

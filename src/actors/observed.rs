@@ -184,6 +184,12 @@ impl ChildStatus {
         (waits && due_us < now_us).then(|| now_us - due_us)
     }
 
+    /// When its next run is due, microseconds; none where nothing is.
+    pub fn next_due_us(&self) -> Option<i64> {
+        let due_us = self.next_due_us.load(Ordering::Relaxed);
+        (due_us != i64::MAX && due_us != 0).then_some(due_us)
+    }
+
     /// Nobody is there: waiting for a restart, or given up. What it was to do next stays known, so that it shows as late.
     pub fn down(&self) {
         self.phase.store(STOPPED, Ordering::Relaxed);

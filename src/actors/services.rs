@@ -21,6 +21,7 @@ use crate::{
         connection::ConnectionGates,
         delivery::{DeliveryInbox, targets::Targets},
         integration::ItemPermits,
+        pulse::Pulse,
         wakes::Wakes,
     },
     clock::Clock,
@@ -78,6 +79,8 @@ pub struct Services {
     pub wakes: Wakes,
     /// Counters and histograms.
     pub metrics: Metrics,
+    /// Runs by minute, of each tenant.
+    pub pulse: Pulse,
     /// Of the ownership of the shards; a later owner's is higher.
     pub epoch: i64,
     /// Runs at the same time.
@@ -167,6 +170,7 @@ impl Services {
             gates: ConnectionGates::new(store.clone(), outbound.clone(), clock.clone()),
             deliveries: DeliveryInbox::default(),
             wakes: Wakes::default(),
+            pulse: Pulse::new(clock.now()),
             settings,
             clock,
             store,

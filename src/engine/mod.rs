@@ -42,6 +42,7 @@ pub mod me;
 pub mod names;
 pub mod odata;
 pub mod operator;
+pub mod overview;
 pub mod partner_functions;
 pub mod password;
 pub mod records;

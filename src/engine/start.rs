@@ -29,7 +29,7 @@ use crate::{
         system::ActorSystem,
     },
     clock::Clock,
-    engine::{Engine, Inner, access::Access, identity},
+    engine::{Engine, Inner, access::Access, identity, overview},
     error::{Error, Result},
     http::{HttpSettings, Outbound},
     script::{PoolSettings, ScriptPool, WorkerCommand},
@@ -113,6 +113,7 @@ impl Builder {
         boot(&services, &registry).await?;
         enlist(&services, &registry).await?;
         purge_now_and_then(services.clone());
+        read_the_hour_back(&services);
         let engine = Engine::of(Inner {
             services,
             registry,
@@ -245,6 +246,12 @@ fn purge_now_and_then(services: Arc<Services>) {
             }
         }
     });
+}
+
+/// Counts by minute begin with what ran before this start. Behind the start: nothing waits for it.
+fn read_the_hour_back(services: &Arc<Services>) {
+    let (services, handle) = (services.clone(), services.store.handle().clone());
+    handle.spawn(async move { overview::read_the_hour_back(&services).await });
 }
 
 /// An error at the start is for the operator, who must see what it says.

@@ -33,6 +33,7 @@ pub mod listing;
 mod lookups;
 mod names;
 pub mod object_mappings;
+pub mod overview;
 pub mod page;
 pub mod partner_functions;
 pub mod purge;

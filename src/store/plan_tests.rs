@@ -9,7 +9,7 @@ use super::{
     background::{BackgroundFilter, list, purge as retention, recover},
     call_state, deliveries,
     integrations::{self, SelectRows},
-    ledger, purge, records,
+    ledger, overview, purge, records,
 };
 use crate::{
     clock::Clock,
@@ -150,6 +150,47 @@ async fn rows_are_found_by_an_index() {
         (
             retention::WINDOW,
             "SEARCH r USING INDEX sqlite_autoindex_background_request_1 (tenant_id=? AND id=?)",
+        ),
+    ];
+    check(&store, &expected).await;
+    store.close().await.unwrap();
+}
+
+/// What failed is found among all that ran well, and the last hour among all history.
+#[tokio::test]
+async fn the_overview_reads_along_indexes_of_its_own() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = migrated(directory.path()).await;
+    let expected = [
+        (overview::FAILED_RUNS, "SEARCH r USING INDEX run_failed (tenant_id=?)"),
+        (
+            overview::FAILED_AUTOMATION_RUNS,
+            "SEARCH r USING INDEX automation_run_failed (tenant_id=?)",
+        ),
+        (
+            overview::FAILED_ACTIONS,
+            "SEARCH l USING INDEX action_log_failed (tenant_id=?)",
+        ),
+        (
+            overview::DEACTIVATED_CALLS,
+            "SEARCH s USING INDEX call_api_state_deactivated (tenant_id=?",
+        ),
+        (
+            overview::DISABLED_AUTOMATIONS,
+            "SEARCH automation USING INDEX automation_disabled (tenant_id=?)",
+        ),
+        (
+            overview::DISABLED_INTEGRATIONS,
+            "SEARCH c USING INDEX client_integration_disabled (tenant_id=?)",
+        ),
+        (overview::RECENT_RUNS, "SEARCH run USING INDEX run_by_id (id>?)"),
+        (
+            overview::RECENT_AUTOMATION_RUNS,
+            "SEARCH automation_run USING INDEX sqlite_autoindex_automation_run_1 (id>?)",
+        ),
+        (
+            overview::RECENT_ACTIONS,
+            "SEARCH action_log USING INDEX action_log_by_started_at (started_at>?)",
         ),
     ];
     check(&store, &expected).await;

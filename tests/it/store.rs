@@ -8,6 +8,7 @@ mod fixture;
 mod key;
 mod lease;
 mod ledger;
+mod overview;
 mod purge;
 mod records;
 mod selection;

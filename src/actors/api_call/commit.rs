@@ -292,6 +292,8 @@ fn announce_transactions(job: &RunJob, preparation: bool, created: &[crate::doma
 fn announcement(job: RunJob, report: &RunReport) -> Announcement {
     let (outcome, created, duplicates) = (report.outcome, report.created, report.duplicates);
     let (run, deactivated) = (report.run_id, report.settled.deactivated.clone());
+    let late = report.started_at.duration_since(job.due_at);
+    let late = (job.trigger == Trigger::Schedule).then_some(late);
     let data = run_finished(&job, report);
     Announcement::of(move || {
         let services = &job.services;
@@ -300,6 +302,7 @@ fn announcement(job: RunJob, report: &RunReport) -> Announcement {
         metrics.transactions_created.inc_by(u64::from(created));
         metrics.transactions_duplicate.inc_by(u64::from(duplicates));
         let (now, call) = (services.clock.now(), job.call_api_id);
+        services.pulse.ended(job.tenant_id, now, outcome.is_failure(), late);
         let events = &services.events;
         events.publish_with(job.tenant_id, now, "run.finished", call.uuid(), data);
         if let Some(reason) = deactivated {

@@ -313,6 +313,8 @@ fn announcement(
     };
     Announcement::of(move || {
         let (events, now, subject) = (&services.events, services.clock.now(), automation.uuid());
+        let failed = !matches!(outcome, RunOutcome::Success | RunOutcome::Cancelled);
+        services.pulse.ended(tenant, now, failed, None);
         events.publish_with(tenant, now, "automation.finished", subject, finished);
         if let Some(reason) = deactivated {
             tracing::warn!(automation.id = %automation, run.id = %id, "automation deactivated");

@@ -192,6 +192,8 @@ impl IntegrationActor {
             duration_ms: u64::try_from(took.as_millis()).unwrap_or(0),
         });
         let (tenant, subject) = (self.member.tenant_id, self.member.id);
+        let well = ended.outcome == RunOutcome::Succeeded;
+        self.services.pulse.ended(tenant, ended.finished_at, !well, None);
         let events = &self.services.events;
         if let Some(why) = ended.disabled.clone() {
             let number = ended.whose.id;

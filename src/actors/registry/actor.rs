@@ -14,7 +14,7 @@ use crate::{
             family::Clan,
             messages::{
                 Adopt, BootEnded, Borrow, ChildExited, Drain, Find, FindOne, Found, ObserveRegistry, Reconcile,
-                Restart, Running, Summarise, Summary, Swept,
+                Restart, Running, Swept,
             },
             roster::{Child, Roster},
             singleton::Post,
@@ -243,43 +243,6 @@ impl Handler<ObserveRegistry> for Registry {
             },
             queued: None,
         })
-    }
-}
-
-impl Handler<Summarise> for Registry {
-    type Result = MessageResult<Summarise>;
-
-    fn handle(&mut self, Summarise(tenant): Summarise, _: &mut Self::Context) -> Self::Result {
-        self.messages += 1;
-        let now_us = self.services.clock.now_us();
-        let mut summary = Summary {
-            registry: self.phase.as_str(),
-            ..Summary::default()
-        };
-        let mut latest_us = 0;
-        let phases = summary.kinds.entry(KIND_CALL_API).or_default();
-        for child in self
-            .roster
-            .values()
-            .filter(|child| tenant.is_none_or(|tenant| child.tenant_id == tenant))
-        {
-            let phase = if child.addr.is_some() {
-                child.status.phase()
-            } else {
-                "down"
-            };
-            *phases.entry(phase).or_default() += 1;
-            summary.actors += 1;
-            summary.restarts += u64::from(child.status.restarts());
-            if let Some(late_us) = child.status.late_us(now_us) {
-                summary.late += 1;
-                latest_us = latest_us.max(late_us);
-            }
-        }
-        self.count_singletons(&mut summary);
-        latest_us = latest_us.max(self.count_members(tenant, &mut summary));
-        summary.latest_ms = u64::try_from(latest_us / 1_000).unwrap_or(0);
-        MessageResult(summary)
     }
 }
 

@@ -12,6 +12,7 @@ use crate::{
         observed::{KIND_CALL_API, KIND_REGISTRY, Observed, list_key},
         registry::{
             actor::Registry,
+            census::{Census, TakeCensus},
             family::{AddFamily, AdoptMembers, Family, FindMember, RefreshMember, RestartMember},
             messages::{
                 ActorFilter, Borrow, Drain, Find, FindOne, ObserveRegistry, Reconcile, Restart, Running, Summarise,
@@ -268,6 +269,14 @@ impl RegistryHandle {
     /// `unavailable`.
     pub async fn summary(&self, tenant: Option<TenantId>) -> Result<Summary> {
         self.ask(Summarise(tenant)).await
+    }
+
+    /// All actors of a tenant, and those that work for all, seen in one pass.
+    ///
+    /// # Errors
+    /// `unavailable`.
+    pub async fn census(&self, tenant: TenantId) -> Result<Census> {
+        self.ask(TakeCensus(tenant)).await
     }
 
     /// From now on nothing starts.

@@ -17,7 +17,7 @@ use crate::{
                 AddFamily, AdoptMembers, Birth, Clan, FindMember, FoundMember, MemberExited, MemberRow, MemberRows,
                 MembersSwept, Place, RefreshMember, Reload, RestartMember,
             },
-            messages::{ActorFilter, ExitReason, Found, RegistryLink, Summary},
+            messages::{ActorFilter, ExitReason, Found, RegistryLink},
             roster::{Restarts, Verdict},
         },
     },
@@ -141,26 +141,6 @@ impl Registry {
                 .filter_map(|(id, place)| place.found(*id))
                 .take(filter.limit)
         })
-    }
-
-    /// Adds the members to a summary; the latest of their delays, microseconds.
-    pub(super) fn count_members(&self, tenant: Option<TenantId>, summary: &mut Summary) -> i64 {
-        let now_us = self.services.clock.now_us();
-        let mut latest_us = 0;
-        for clan in &self.clans {
-            let phases = summary.kinds.entry(clan.family.kind).or_default();
-            let members = clan.members.values();
-            for place in members.filter(|place| tenant.is_none_or(|tenant| place.tenant_id == tenant)) {
-                *phases.entry(place.phase()).or_default() += 1;
-                summary.actors += 1;
-                summary.restarts += u64::from(place.status.restarts());
-                if let Some(late_us) = place.status.late_us(now_us) {
-                    summary.late += 1;
-                    latest_us = latest_us.max(late_us);
-                }
-            }
-        }
-        latest_us
     }
 
     /// The rows of all families, for the sweep.

@@ -2,6 +2,7 @@
 //! of which an engine has one, and knows who lives.
 
 pub mod actor;
+pub mod census;
 pub mod family;
 pub mod handle;
 mod members;
@@ -10,5 +11,6 @@ mod roster;
 pub mod singleton;
 mod supervise;
 
+pub use census::Census;
 pub use handle::RegistryHandle;
 pub use messages::{ActorFilter, Summary};
