@@ -90,6 +90,20 @@ impl Store {
         .await
     }
 
+    /// The user of this name, in any case; with a tenant, only if they belong to it.
+    pub async fn user_named(&self, tenant: Option<TenantId>, username: &str) -> Result<Option<UserId>> {
+        let username = username.to_lowercase();
+        self.read(move |db| async move {
+            let found = Entity::find()
+                .filter(Column::Username.eq(username))
+                .apply_if(tenant, |query, tenant| query.filter(in_tenant(tenant)))
+                .one(&db)
+                .await?;
+            Ok(found.map(|row| row.id.into()))
+        })
+        .await
+    }
+
     /// Whether there is any user at all, in any tenant.
     pub async fn has_users(&self) -> Result<bool> {
         self.read(|db| async move { Ok(Entity::find().limit(1).one(&db).await?.is_some()) })

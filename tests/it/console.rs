@@ -9,6 +9,8 @@ mod connections_pages;
 mod data;
 mod frame;
 mod integrations;
+mod overview;
+mod overview_pages;
 mod records_pages;
 mod settings;
 mod settings_pages;

@@ -17,6 +17,7 @@ const ICON: &str = "image/svg+xml";
 /// Name, media type, text.
 const FILES: &[(&str, &str, &str)] = &[
     ("base.css", CSS, include_str!("assets/base.css")),
+    ("charts.css", CSS, include_str!("assets/charts.css")),
     ("parts.css", CSS, include_str!("assets/parts.css")),
     ("calls.css", CSS, include_str!("assets/calls.css")),
     ("settings.css", CSS, include_str!("assets/settings.css")),

@@ -15,8 +15,10 @@ use tracing_actix_web::TracingLogger;
 use super::{events, nothing_here, outer, problem::Form, roots::Root, whole};
 use crate::engine::Engine;
 
+mod actors;
 mod admit;
 mod assets;
+mod audit;
 mod background;
 mod call_apis;
 mod clients;
@@ -25,6 +27,7 @@ mod form;
 mod groups;
 mod integrations;
 mod json_field;
+mod kinds;
 mod moment;
 mod overview;
 pub(super) mod problem_page;
@@ -49,20 +52,22 @@ pub(super) const ROOT: Root = Root {
 
 /// The pages, which all need a sign-in.
 const PAGES: &[fn(&mut ServiceConfig)] = &[
+    actors::routes,
+    audit::routes,
+    background::routes,
     call_apis::routes,
+    clients::routes,
     connections::routes,
     groups::routes,
     integrations::routes,
     overview::routes,
-    sign_in::leaving,
-    clients::routes,
+    records::routes,
     scripts::routes,
+    sign_in::leaving,
     tenants::routes,
     tokens::routes,
-    users::routes,
-    background::routes,
-    records::routes,
     transactions::routes,
+    users::routes,
     webhooks::routes,
 ];
 

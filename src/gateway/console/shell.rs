@@ -144,6 +144,7 @@ fn document(base: &str, title: &str, body: &Markup) -> Markup {
                 link rel="stylesheet" href={ (base) "/assets/settings.css" };
                 link rel="stylesheet" href={ (base) "/assets/data.css" };
                 link rel="stylesheet" href={ (base) "/assets/connections.css" };
+                link rel="stylesheet" href={ (base) "/assets/charts.css" };
                 script type="module" src={ (base) "/assets/app.js" } {}
             }
             (body)

@@ -51,6 +51,11 @@ impl Api {
         }
     }
 
+    /// Where it answers.
+    pub fn address(&self) -> std::net::SocketAddr {
+        self.client.address
+    }
+
     /// The same engine, as someone with these rights only.
     pub async fn with_rights(&self, rights: &[&str]) -> Api {
         let token = self
