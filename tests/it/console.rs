@@ -1,6 +1,7 @@
 //! The console: who gets in, what forms need, and that people can use it, in a real browser.
 
 mod access;
+mod automation_pages;
 mod background_pages;
 mod call_apis;
 mod call_apis_pages;
