@@ -5,7 +5,7 @@ CARGO ?= cargo
 ORRERY := target/release/orrery
 
 .DEFAULT_GOAL := help
-.PHONY: help build run demo test bench lint fmt v8
+.PHONY: help build run demo test pictures bench lint fmt v8
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -21,6 +21,9 @@ demo: build ## start the engine with a sample shop in a fresh directory; RUNS=5 
 
 test: v8 ## run all tests, on SQLite and (where its server is installed) on PostgreSQL
 	$(CARGO) test --workspace --locked
+
+pictures: v8 ## walk through the console in Chromium, and take the README's pictures again
+	ORRERY_PICTURES=$(CURDIR)/.github/pictures $(CARGO) test --locked --test it console::
 
 bench: v8 ## measure; one table, also kept in benches/RESULTS.md by hand
 	$(CARGO) bench --locked --bench scenarios

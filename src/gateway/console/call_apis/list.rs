@@ -103,7 +103,7 @@ pub(super) async fn list(view: View, engine: web::Data<Engine>, query: Query<Ask
     };
     let new = html! { @if view.may(Right::CallsManage) { (ui::main_button(&view, "/call-apis/new", "New API Call")) } };
     let whole = html! {
-        (ui::head(&view, &WAY[..2], "Call APIs", &new))
+        (ui::head(&view, super::ABOVE, "Call APIs", &new))
         @if !rows.is_empty() || asked.is_filtered() { (filters(&view, &asked)) }
         div #ran data-into-target aria-live="polite" {}
         (ui::live("calls", EVENTS, &content))

@@ -24,6 +24,8 @@ mod testing;
 
 const HERE: Here = Here::CallApis;
 const WAY: &[(&str, &str)] = &[("Settings", ""), ("Imports", ""), ("Call APIs", "/call-apis")];
+/// The way to the list itself.
+const ABOVE: &[(&str, &str)] = &[("Settings", ""), ("Imports", "")];
 /// What changes how a call stands.
 const EVENTS: &str = "run.finished call.activated call.deactivated";
 

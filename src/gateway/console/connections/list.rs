@@ -30,7 +30,7 @@ async fn list(view: View, engine: web::Data<Engine>, query: Query<Offset>) -> Re
     let rows: Vec<Markup> = listed.items.iter().map(|connection| row(&view, connection)).collect();
     let new = ui::main_button(&view, "/connections/new", "New connection");
     let content = html! {
-        (ui::head(&view, &WAY[..1], "Connections", &new))
+        (ui::head(&view, super::ABOVE, "Connections", &new))
         (ui::live("connections", EVENTS, &html! {
             @if listed.total == 0 {
                 (ui::empty("No connections yet",

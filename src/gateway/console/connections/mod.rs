@@ -43,6 +43,8 @@ mod show;
 const HERE: Here = Here::Connections;
 /// The way to the list.
 const WAY: &[(&str, &str)] = &[("Exchange", ""), ("Connections", "/connections")];
+/// The way to the list itself.
+const ABOVE: &[(&str, &str)] = &[("Exchange", "")];
 /// Furthest place in a list that is looked at.
 const OFFSET_MAX: u64 = 1_000_000_000;
 /// Events after which what is shown of connections has changed.
