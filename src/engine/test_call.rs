@@ -217,7 +217,8 @@ impl CallApis<'_> {
         edited: CallApiDefinition,
     ) -> Result<(PreparedCall, RunContext)> {
         let stored = self.stored(caller.tenant_id, id).await?;
-        let definition = complete(edited, &self.secrets(caller.tenant_id, &stored)?)?;
+        let secrets = self.secrets(caller.tenant_id, &stored)?;
+        let definition = complete(edited, Some((&stored.definition.url, &secrets)))?;
         let call = PreparedCall::of_definition(caller.tenant_id, Some(id), stored.version, definition)?;
         Ok((call, self.context(Some(stored))))
     }
@@ -232,14 +233,14 @@ impl CallApis<'_> {
         let mut definition = self.with_secrets(caller.tenant_id, &stored)?;
         if let Some(script) = response_script {
             definition.response_script = script;
-            definition = complete(definition, &[])?;
+            definition = complete(definition, None)?;
         }
         let call = PreparedCall::of_definition(caller.tenant_id, Some(id), stored.version, definition)?;
         Ok((call, self.context(Some(stored))))
     }
 
     fn unsaved(&self, caller: &Caller, definition: CallApiDefinition) -> Result<(PreparedCall, RunContext)> {
-        let definition = complete(definition, &[])?;
+        let definition = complete(definition, None)?;
         let call = PreparedCall::of_definition(caller.tenant_id, None, 0, definition)?;
         Ok((call, self.context(None)))
     }

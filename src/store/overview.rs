@@ -312,10 +312,14 @@ fn trouble(row: &QueryResult) -> Result<Trouble> {
     })
 }
 
+fn text_of<'a>(error: &'a serde_json::Value, member: &str) -> Option<&'a str> {
+    error.get(member).and_then(serde_json::Value::as_str)
+}
+
 /// The words of a run's error; what is no such JSON is shown as it is.
 fn message(text: &str) -> String {
     let error = json(text);
-    let (step, message) = (error["step"].as_str(), error["message"].as_str());
+    let (step, message) = (text_of(&error, "step"), text_of(&error, "message"));
     match (step, message) {
         (Some(step), Some(message)) => format!("{step}: {message}"),
         (None, Some(message)) => message.to_owned(),

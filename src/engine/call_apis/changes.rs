@@ -8,7 +8,7 @@ use super::{CallApi, CallApiInput, CallApis, not_found, whole_milliseconds};
 use crate::{
     actors::registry::handle::RunNow,
     domain::{
-        call_api::{CallApiDefinition, SecretHeader},
+        call_api::{CallApiDefinition, SecretHeader, UrlKind, UrlSource},
         ids::{CallApiId, TenantId},
         rights::Right,
         validate::FieldError,
@@ -37,7 +37,7 @@ impl CallApis<'_> {
     pub async fn create(&self, caller: &Caller, input: CallApiInput) -> Result<CallApi> {
         caller.require(Right::CallsManage)?;
         let id = CallApiId::from(self.engine.clock().new_id());
-        let definition = complete(input.definition, &[])?;
+        let definition = complete(input.definition, None)?;
         may_lend(caller, &definition, None)?;
         let activation = self.activation_if(caller, &definition, input.active).await?;
         let row = self.row(caller.tenant_id, id, definition)?;
@@ -222,7 +222,10 @@ impl CallApis<'_> {
         input: CallApiInput,
         action: &'static str,
     ) -> Result<CallApi> {
-        let definition = complete(input.definition, &self.secrets(caller.tenant_id, stored)?)?;
+        let definition = {
+            let secrets = self.secrets(caller.tenant_id, stored)?;
+            complete(input.definition, Some((&stored.definition.url, &secrets)))?
+        };
         may_lend(caller, &definition, Some(&stored.definition))?;
         if input.active {
             self.earlier_run_ended(caller.tenant_id, stored.id).await?;
@@ -344,9 +347,23 @@ impl CallApis<'_> {
     }
 }
 
-/// The definition with its secrets filled in from the stored ones, if it is acceptable.
-pub(crate) fn complete(mut definition: CallApiDefinition, secrets: &[SecretHeader]) -> Result<CallApiDefinition> {
-    let mut errors = definition.merge_secret_headers(secrets).err().unwrap_or_default();
+/// The definition with its secrets filled in from those that are stored with an address, if it is acceptable. What was entered for one
+/// server is not kept for another: who may change a call does not learn its secrets by sending them elsewhere.
+pub(crate) fn complete(
+    mut definition: CallApiDefinition,
+    stored: Option<(&UrlSource, &[SecretHeader])>,
+) -> Result<CallApiDefinition> {
+    let secrets = stored.map_or(&[][..], |(_, secrets)| secrets);
+    let moved = stored.is_some_and(|(url, _)| is_elsewhere(url, &definition.url));
+    let kept = definition.headers.iter().enumerate();
+    let kept = kept.filter(|(_, header)| moved && header.secret && header.value.text().is_none());
+    let mut errors: Vec<FieldError> = kept
+        .map(|(index, _)| {
+            let message = "the URL names another server; enter the value again with it";
+            FieldError::new(format!("headers[{index}].value"), message)
+        })
+        .collect();
+    errors.extend(definition.merge_secret_headers(secrets).err().unwrap_or_default());
     for error in definition.validate() {
         if errors.iter().all(|earlier| earlier.field != error.field) {
             errors.push(error);
@@ -356,6 +373,18 @@ pub(crate) fn complete(mut definition: CallApiDefinition, secrets: &[SecretHeade
         Ok(definition)
     } else {
         Err(Error::invalid(errors))
+    }
+}
+
+/// Whether the new address may lead to another server. Of scripts nobody can tell, so any change of one may.
+fn is_elsewhere(old: &UrlSource, new: &UrlSource) -> bool {
+    let origin = |url: &UrlSource| url::Url::parse(url.value.trim()).map(|url| url.origin());
+    if old == new {
+        return false;
+    }
+    match (old.kind, new.kind) {
+        (UrlKind::Text, UrlKind::Text) => !matches!((origin(old), origin(new)), (Ok(old), Ok(new)) if old == new),
+        _ => true,
     }
 }
 

@@ -62,7 +62,7 @@ async fn admitted(engine: &Engine, request: &mut ServiceRequest) -> Result<Admit
     rate::admit(engine, &caller)?;
     let form = match *request.method() {
         Method::GET | Method::HEAD => None,
-        _ => Some(form_of(request, &secret).await?),
+        _ => Some(form_of(request, &secret, &caller).await?),
     };
     let view = View::new(engine, request.request(), caller, &secret).await?;
     Ok(Admitted { view, form })
@@ -100,7 +100,7 @@ fn no_session() -> Error {
 }
 
 /// Reads the form and checks that one of our own pages sent it.
-async fn form_of(request: &mut ServiceRequest, secret: &str) -> Result<Form> {
+async fn form_of(request: &mut ServiceRequest, secret: &str, caller: &Caller) -> Result<Form> {
     refuse_other_sites(request.request())?;
     if !Form::is_sent(request.request()) {
         return Err(Error::new(
@@ -111,12 +111,12 @@ async fn form_of(request: &mut ServiceRequest, secret: &str) -> Result<Form> {
     let payload = request.take_payload();
     let body = read_body(request.request(), payload).await?;
     let form = Form::parse(&body)?;
-    if session::is_form_token(secret, form.text(TOKEN_FIELD)) {
+    if session::is_form_token(secret, Some(caller.tenant_id), form.text(TOKEN_FIELD)) {
         Ok(form)
     } else {
         Err(Error::new(
             Code::Forbidden,
-            "This form belongs to another sign-in, so nothing was done. Go back, reload the page and send it again.",
+            "This form belongs to another sign-in or another tenant, so nothing was done. Go back, reload the page and send it again.",
         ))
     }
 }

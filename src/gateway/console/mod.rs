@@ -108,8 +108,15 @@ fn pages(engine: &Engine) -> impl HttpServiceFactory + use<> {
 
 /// The path that all links of the console begin with: a host app may have mounted the gateway below a path of its own.
 fn base_of(path: &str) -> &str {
-    let end = path.find(ROOT.path).map_or(0, |at| at + ROOT.path.len());
-    path.get(..end).unwrap_or_default()
+    let is_whole = |at: usize| {
+        let rest = path.get(at + ROOT.path.len()..).unwrap_or_default();
+        rest.is_empty() || rest.starts_with('/')
+    };
+    let found = path.match_indices(ROOT.path).map(|(at, _)| at).find(|at| is_whole(*at));
+    // A path that is written otherwise (`/%63onsole`) leads to the usual place, never to the host's own.
+    found
+        .and_then(|at| path.get(..at + ROOT.path.len()))
+        .unwrap_or(ROOT.path)
 }
 
 #[cfg(test)]
@@ -122,7 +129,8 @@ mod tests {
             ("/console", "/console"),
             ("/console/call-apis", "/console"),
             ("/tools/console/actors", "/tools/console"),
-            ("/elsewhere", ""),
+            ("/console-tools/console/actors", "/console-tools/console"),
+            ("/%63onsole/actors", "/console"),
         ] {
             assert_eq!(base_of(path), base, "{path}");
         }

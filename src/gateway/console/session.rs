@@ -10,7 +10,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
 use super::base_of;
-use crate::engine::Engine;
+use crate::{domain::ids::TenantId, engine::Engine};
 
 /// Holds the token of the sign-in.
 pub(super) const SESSION: &str = "orrery_session";
@@ -59,22 +59,26 @@ impl Jar {
     }
 }
 
-/// The token that every form of this session carries; who does not know the session's secret cannot make it.
-pub(super) fn form_token(secret: &str) -> String {
-    URL_SAFE_NO_PAD.encode(mac(secret).finalize().into_bytes())
+/// The token that every form of this session carries; who does not know the session's secret cannot make it. It holds in one
+/// tenant: what a page of one shows must not happen in another that was chosen meanwhile.
+pub(super) fn form_token(secret: &str, tenant: Option<TenantId>) -> String {
+    URL_SAFE_NO_PAD.encode(mac(secret, tenant).finalize().into_bytes())
 }
 
 /// Whether a form carries the token of this session. In constant time.
-pub(super) fn is_form_token(secret: &str, given: &str) -> bool {
+pub(super) fn is_form_token(secret: &str, tenant: Option<TenantId>, given: &str) -> bool {
     URL_SAFE_NO_PAD
         .decode(given)
-        .is_ok_and(|given| mac(secret).verify_slice(&given).is_ok())
+        .is_ok_and(|given| mac(secret, tenant).verify_slice(&given).is_ok())
 }
 
-fn mac(secret: &str) -> Hmac<Sha256> {
+fn mac(secret: &str, tenant: Option<TenantId>) -> Hmac<Sha256> {
     // HMAC takes keys of any length; there is no error to be had.
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap_or_else(|_| Hmac::new(&Default::default()));
     mac.update(b"form of the console");
+    if let Some(tenant) = tenant {
+        mac.update(tenant.uuid().as_bytes());
+    }
     mac
 }
 
@@ -98,15 +102,21 @@ mod tests {
 
     #[test]
     fn a_form_token_belongs_to_one_session() {
-        let token = form_token("orr_one");
-        assert!(is_form_token("orr_one", &token));
+        let (here, there) = (
+            TenantId::from(uuid::Uuid::from_u128(1)),
+            TenantId::from(uuid::Uuid::from_u128(2)),
+        );
+        let token = form_token("orr_one", Some(here));
+        assert!(is_form_token("orr_one", Some(here), &token));
+        assert!(!is_form_token("orr_one", Some(there), &token));
+        assert!(!is_form_token("orr_one", None, &token));
         for (secret, given) in [
             ("orr_two", token.as_str()),
             ("orr_one", ""),
             ("orr_one", "!!"),
             ("orr_one", "AAAA"),
         ] {
-            assert!(!is_form_token(secret, given), "{secret} {given}");
+            assert!(!is_form_token(secret, Some(here), given), "{secret} {given}");
         }
     }
 

@@ -97,7 +97,7 @@ const NAVIGATION: &[(&str, &[Entry])] = &[
 /// A whole page for somebody who is signed in.
 pub(super) fn page(view: &View, here: Here, title: &str, content: &Markup) -> Markup {
     let body = html! {
-        body data-base=(view.url("")) data-token=(view.token()) data-events[view.may(Right::ActorsInspect)] {
+        body data-base=(view.url("")) data-events[view.may(Right::ActorsInspect)] {
             a .skip href="#main" { "To the content" }
             header .top {
                 a .brand href=(view.url("")) { (mark()) "Orrery" }

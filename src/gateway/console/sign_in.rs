@@ -3,7 +3,7 @@
 use actix_web::{
     HttpRequest, HttpResponse,
     http::{StatusCode, header},
-    web::{self, Bytes, ServiceConfig},
+    web::{self, ServiceConfig},
 };
 use maud::{Markup, html};
 use serde::Deserialize;
@@ -12,14 +12,19 @@ use super::{
     admit::refuse_other_sites,
     base_of,
     form::{Form, TOKEN_FIELD},
-    session::{self, Jar, SESSION, TENANT, VISITOR},
+    session::{self, Jar, SAID, SESSION, TENANT, VISITOR},
     shell,
     view::{self, View},
 };
 use crate::{
     engine::{Engine, password::random_text},
     error::{Code, Error, Result},
-    gateway::{json::Query, problem::status_of, rate, request_id::RequestId},
+    gateway::{
+        json::{Query, read_body},
+        problem::status_of,
+        rate,
+        request_id::RequestId,
+    },
 };
 
 /// Needs no sign-in.
@@ -56,15 +61,15 @@ async fn ask(request: HttpRequest, engine: web::Data<Engine>, asked: Query<Asked
     )
 }
 
-async fn sign_in(request: HttpRequest, engine: web::Data<Engine>, body: Bytes) -> Result<HttpResponse> {
+async fn sign_in(request: HttpRequest, engine: web::Data<Engine>, body: web::Payload) -> Result<HttpResponse> {
     rate::admit_sign_in(&engine, &request)?;
     refuse_other_sites(&request)?;
-    let form = Form::parse(&body)?;
+    let form = Form::parse(&read_body(&request, body.into_inner()).await?)?;
     let jar = Jar::of(&engine, &request);
     let base = base_of(request.path());
     let next = within(base, form.text("next"));
     let visitor = request.cookie(VISITOR);
-    let ours = visitor.is_some_and(|secret| session::is_form_token(secret.value(), form.text(TOKEN_FIELD)));
+    let ours = visitor.is_some_and(|secret| session::is_form_token(secret.value(), None, form.text(TOKEN_FIELD)));
     let username = form.text("username").to_owned();
     if !ours {
         let why = "The page was too old, or the browser keeps no cookies. Try once more.";
@@ -76,6 +81,8 @@ async fn sign_in(request: HttpRequest, engine: web::Data<Engine>, body: Bytes) -
             .insert_header((header::LOCATION, next))
             .cookie(jar.cookie(SESSION, signed_in.access_token.to_string()))
             .cookie(jar.ended(VISITOR))
+            .cookie(jar.ended(TENANT))
+            .cookie(jar.ended(SAID))
             .finish()),
         Err(error) if matches!(error.code, Code::Unauthorized | Code::UserLocked | Code::RateLimited) => answer(
             &engine,
@@ -139,7 +146,7 @@ fn answer(
         Some(secret) => secret,
         None => random_text()?,
     };
-    let content = page(base, &session::form_token(&secret), next, username, wrong);
+    let content = page(base, &session::form_token(&secret, None), next, username, wrong);
     let mut response = view::html(status, shell::bare(base, "Sign in", &content));
     let visitor = Jar::of(engine, request).cookie(VISITOR, secret);
     response.add_cookie(&visitor).map_err(Error::internal)?;

@@ -8,7 +8,7 @@ use actix_web::{
     http::{StatusCode, header},
 };
 use jiff::Timestamp;
-use maud::Markup;
+use maud::{Markup, html};
 
 use super::{
     base_of,
@@ -49,11 +49,12 @@ impl View {
     pub(super) async fn new(engine: &Engine, request: &HttpRequest, caller: Caller, secret: &str) -> Result<Self> {
         let me = engine.me(&caller).await?;
         let base = base_of(request.path()).to_owned();
+        let tenant = caller.tenant_id;
         Ok(Self(Rc::new(Looked {
             caller,
             me,
             base,
-            token: session::form_token(secret),
+            token: session::form_token(secret, Some(tenant)),
             now: engine.clock().now(),
             part: Self::is_part(request),
             said: session::said(request),
@@ -128,7 +129,7 @@ impl View {
         if self.0.part {
             html(StatusCode::OK, content.clone())
         } else {
-            self.page(here, title, content)
+            self.page(here, title, &html! { h1 { (title) } (content) })
         }
     }
 

@@ -44,7 +44,11 @@ export function live(prepare) {
     if (!('events' in document.body.dataset)) return;
     source = new EventSource(`${base}/events`);
     source.onopen = () => { document.body.dataset.connected = 'yes'; touch(null); };
-    source.onerror = () => { delete document.body.dataset.connected; };
+    source.onerror = () => {
+      delete document.body.dataset.connected;
+      // Refused for good (too many listeners): from then on the clock asks.
+      if (source?.readyState === EventSource.CLOSED) source = null;
+    };
     kinds().forEach((kind) => source.addEventListener(kind, () => touch(kind)));
     source.addEventListener('events.lost', () => touch(null));
   };

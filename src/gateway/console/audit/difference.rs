@@ -29,7 +29,7 @@ fn is_nothing(line: &Difference) -> bool {
 
 /// In a few words: the first members.
 pub(super) fn summary(found: &Differences) -> String {
-    let first: Vec<&str> = found.shown.iter().take(NAMED).map(|line| name(line)).collect();
+    let first: Vec<&str> = found.shown.iter().take(NAMED).map(name).collect();
     let rest = found.shown.len() - first.len() + found.more;
     match rest {
         0 => first.join(", "),

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
-    EVENTS, HERE, View, WAY, outcome_badge, page, path, status_badge,
+    EVENTS, HERE, View, outcome_badge, page, path, status_badge,
     ui::{self, Tone},
 };
 use crate::{

@@ -6,7 +6,7 @@ use actix_web::{
 };
 use maud::{Markup, html};
 
-use super::{EVENTS, HERE, Offset, WAY, edit, pager, state};
+use super::{EVENTS, HERE, Offset, edit, pager, state};
 use crate::{
     engine::{Engine, connections::Connection},
     error::Result,

@@ -54,7 +54,7 @@ pub(super) async fn try_filter(view: View, engine: web::Data<Engine>, form: Form
     Ok(view.part(
         Here::Integrations,
         "Filter",
-        &html! { h1 .hidden { "Filter" } (content) },
+        &content,
     ))
 }
 

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     domain::odata::{self, Asked, Entity, EntitySet, Expanded, Key, Listed, Query},
     engine::Engine,
-    error::{Error, Result},
+    error::{Code, Error, Result},
 };
 
 mod choices;
@@ -93,7 +93,9 @@ fn query(set: EntitySet, asked: Asked, options: &[(&str, String)]) -> Result<Que
         .map(|(name, value)| format!("{name}={}", ui::encoded(value)))
         .collect();
     let read = odata::parse(set, asked, &written.join("&"));
-    Ok(read.map_err(|refused| Error::internal(refused.to_string()))?.query)
+    Ok(read
+        .map_err(|refused| Error::new(Code::BadRequest, refused.to_string()))?
+        .query)
 }
 
 /// The members of an entity.

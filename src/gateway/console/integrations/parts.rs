@@ -12,7 +12,10 @@ use super::{
     tabs, text, usage, values,
 };
 use crate::{
-    domain::odata::{Entity, EntitySet},
+    domain::{
+        integration::headers,
+        odata::{Entity, EntitySet},
+    },
     engine::Engine,
     error::{Code, Error, Result},
     gateway::{
@@ -64,7 +67,7 @@ async fn page_of(view: &View, engine: &Engine, spec: &Spec, asked: &Asked) -> Re
     let rows: Vec<Markup> = found.entities.iter().map(|entity| row(view, spec, entity)).collect();
     let new = format!("{}/new", path_of(spec));
     let button = ui::main_button(view, &new, &format!("New {}", spec.one));
-    let next = found.more.then(|| (skip + PAGE).to_string());
+    let next = found.more.then(|| skip.saturating_add(PAGE).to_string());
     let cursor = (skip > 0).then(|| skip.to_string());
     let here = list_path(spec);
     let content = html! {
@@ -125,7 +128,7 @@ pub(super) async fn create(
         Err(error) => {
             let offered = Offered::load(&view, &engine, spec).await?;
             view.again(error, HERE, &format!("New {}", spec.one), |wrong| {
-                form_page(&view, spec, None, &form.tree(), &offered, wrong, &html! {})
+                form_page(&view, spec, None, &entered(&form, None), &offered, wrong, &html! {})
             })
         }
     }
@@ -175,7 +178,15 @@ pub(super) async fn update(
             let offered = Offered::load(&view, &engine, spec).await?;
             let below = below(&view, &engine, spec, &entity).await?;
             view.again(error, HERE, text(&entity, spec.name), |wrong| {
-                form_page(&view, spec, Some(&entity), &form.tree(), &offered, wrong, &below)
+                form_page(
+                    &view,
+                    spec,
+                    Some(&entity),
+                    &entered(&form, Some(&entity)),
+                    &offered,
+                    wrong,
+                    &below,
+                )
             })
         }
     }
@@ -229,6 +240,19 @@ fn body(spec: &Spec, form: &Form) -> Value {
         members.insert((*name).to_owned(), value);
     }
     Value::Object(members)
+}
+
+/// What was entered, to be shown again; headers may hold secrets, which are not sent back: then those that are stored show.
+fn entered(form: &Form, entity: Option<&Entity>) -> Value {
+    let mut tree = form.tree();
+    let given = form.text("Headers");
+    let names: Option<Map<String, Value>> = serde_json::from_str(given).ok();
+    let is_plain = given.is_empty() || names.is_some_and(|names| !names.keys().any(|name| headers::is_secret(name)));
+    if let (false, Some(members)) = (is_plain, tree.as_object_mut()) {
+        let stored = entity.and_then(|entity| entity.value("Headers")).cloned();
+        members.insert("Headers".to_owned(), stored.unwrap_or(Value::Null));
+    }
+    tree
 }
 
 /// What an integration shows below its definition.

@@ -1,5 +1,7 @@
 //! Exchange → Queue: what is to be processed, what became of it, and what people do about it.
 
+use std::collections::BTreeSet;
+
 use actix_web::{HttpResponse, web};
 use maud::{Markup, html};
 use serde::Deserialize;
@@ -23,6 +25,8 @@ const HERE: Here = Here::Queue;
 const SET: EntitySet = EntitySet::IntegrationQueues;
 /// Items of a page.
 const PAGE: u64 = 50;
+/// Items that one form acts on: those of a page.
+const MANY_MAX: usize = 50;
 /// Events after which lists are made anew.
 const KINDS: &str = "integration.finished integration.disabled";
 /// What can be done with an item, and how it is said.
@@ -204,17 +208,23 @@ pub(super) async fn act(view: View, engine: web::Data<Engine>, path: web::Path<(
     Ok(view.redirect_saying(&format!("/queue/{id}"), &format!("The item is {said}.")))
 }
 
-/// The same for those that are ticked; what cannot be done is counted, and the rest is done.
+/// The same for those that are ticked; what cannot be done is counted, and the rest is done. Not `Execute`, which waits for each.
 pub(super) async fn act_on_many(view: View, engine: web::Data<Engine>, form: Form) -> Result<HttpResponse> {
     let action = form.text("action");
-    let Some((action, said)) = ACTIONS.iter().find(|(known, _)| *known == action) else {
+    let offered = ACTIONS.iter().filter(|(known, _)| *known != "Execute");
+    let Some((action, said)) = offered.copied().find(|(known, _)| *known == action) else {
         return Err(Error::new(
             Code::BadRequest,
             "Choose what is to be done with the items.",
         ));
     };
+    let ids: BTreeSet<i64> = form.all("id").filter_map(|id| id.parse().ok()).collect();
+    if ids.len() > MANY_MAX {
+        let message = format!("More than {MANY_MAX} items cannot be {said} at once.");
+        return Err(Error::new(Code::BadRequest, message));
+    }
     let (mut done, mut refused) = (0_u32, Vec::new());
-    for id in form.all("id").filter_map(|id| id.parse::<i64>().ok()) {
+    for id in ids {
         match engine
             .integrations()
             .act(view.caller(), SET, id, action, &json!({}))

@@ -120,7 +120,7 @@ fn planet(view: &View, overview: &Overview, actor: &Actor, spot: (f64, f64)) -> 
 fn crowd(view: &View, kind: &str, phase: &str, count: u64, spot: (f64, f64)) -> Markup {
     let said = format!("{count} × {}: {}", kind_word(kind), phase_word(phase));
     let (x, y) = spot;
-    let digits = u32::try_from(count.checked_ilog10().unwrap_or(0)).unwrap_or(0);
+    let digits = count.checked_ilog10().unwrap_or(0);
     // `down` is no phase that a list can be filtered by.
     let filter = if phase == "down" {
         String::new()
@@ -343,7 +343,7 @@ pub(super) fn grouped(count: u64) -> String {
     let digits = count.to_string();
     let mut text = String::with_capacity(digits.len() * 2);
     for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);
