@@ -191,6 +191,25 @@ async fn secret_headers_are_kept_and_never_shown() {
     let changed = api.patch(&path, headers).await.expect(200);
     assert_ne!(&changed.body["headers"][0]["value"], mask);
     assert_eq!(sent(3).await.as_deref(), Some("second-secret-value"));
+
+    // Another path of the server keeps it; another server, or a script, needs it again.
+    api.patch(
+        &path,
+        json!({"url": {"kind": "text", "value": upstream.url("/others")}}),
+    )
+    .await
+    .expect(200);
+    for url in [
+        json!({"kind": "text", "value": "https://elsewhere.example/items"}),
+        json!({"kind": "script", "value": "return 'https://elsewhere.example/items';"}),
+    ] {
+        let refused = api.patch(&path, json!({"url": url})).await.problem(422, "invalid");
+        assert_eq!(refused.fields(), ["headers[0].value"], "{}", refused.body);
+        let headers = json!([{"name": "X-Key", "value": "third-secret-value", "secret": true}]);
+        api.patch(&path, json!({"url": url, "headers": headers}))
+            .await
+            .expect(200);
+    }
     assert!(!api.text("/api/v1/call-apis").await.contains("secret-value"));
     assert!(!api.text(&path).await.contains("secret-value"));
 }

@@ -58,7 +58,7 @@ async fn the_example_workflow_is_walked_in_a_browser() {
             &[],
         )
         .await;
-    browser.picture("call-api").await;
+    browser.picture_of("call-api", "#tested").await;
 
     // 6 and 7: activated, it runs by itself, and its page says so without being asked.
     browser.press("Save and activate").await;

@@ -92,7 +92,7 @@ async fn an_automation_with_two_criteria_is_built_and_run() {
     browser.picture("automation").await;
     browser.press("Edit").await;
     browser.judge().await;
-    browser.picture("criteria").await;
+    browser.picture_of("criteria", "fieldset.criteria").await;
     browser.end().await;
 }
 

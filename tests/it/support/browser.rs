@@ -237,8 +237,15 @@ impl Browser {
         }
     }
 
-    /// Takes a picture of what the window shows; `ORRERY_PICTURES` names the folder where they are kept, else `target` has them.
+    /// Takes a picture of the page's begin; `ORRERY_PICTURES` names the folder where they are kept, else `target` has them.
     pub async fn picture(&self, name: &str) {
+        self.picture_of(name, "body").await;
+    }
+
+    /// As [`Self::picture`], beginning with this element.
+    pub async fn picture_of(&self, name: &str, selector: &str) {
+        let show = "document.activeElement?.blur(); const of = document.querySelector(arguments[0]); of.scrollIntoView(); return null";
+        self.run(show, &[json!(selector)]).await;
         let folder = std::env::var_os("ORRERY_PICTURES").map_or_else(
             || Path::new(env!("CARGO_MANIFEST_DIR")).join("target/pictures"),
             PathBuf::from,

@@ -27,7 +27,6 @@ const HEADINGS: &[&str] = &[
     "URL",
     "Last execution",
     "Status",
-    "Next due",
     "Actions",
 ];
 /// What can be asked for, and how it is said.
@@ -145,7 +144,11 @@ fn row(view: &View, call: &CallApiOverview) -> Markup {
         tr {
             th scope="row" { a href=(view.url(&path(call.id))) { (call.name) } }
             td { @if call.active { (ui::badge(Tone::Good, "active")) } @else { (ui::badge(Tone::Quiet, "inactive")) } }
-            td .nowrap { (frequency(call)) }
+            td .nowrap {
+                (frequency(call))
+                // Here, and not in a column of its own: the list fits a window of 1280 pixels.
+                @if let Some(at) = call.next_due_at { br; span .quiet { "next " (ui::time(at)) } }
+            }
             td { code { (call.method) } }
             td .address { (address(call)) }
             td .nowrap {
@@ -160,7 +163,6 @@ fn row(view: &View, call: &CallApiOverview) -> Markup {
                 } @else { (ui::dash()) }
             }
             td { (ui::badge(tone, word)) @if let Some(reason) = &call.status_reason { p .reason { (reason) } } }
-            td { (ui::time_or_dash(call.next_due_at)) }
             td .actions-cell { (actions(view, call)) }
         }
     }

@@ -51,11 +51,7 @@ pub(super) async fn try_filter(view: View, engine: web::Data<Engine>, form: Form
         Err(error) if error.code != crate::error::Code::Internal => Wrong::of(&error).summary(),
         Err(error) => return Err(error),
     };
-    Ok(view.part(
-        Here::Integrations,
-        "Filter",
-        &content,
-    ))
+    Ok(view.part(Here::Integrations, "Filter", &content))
 }
 
 fn tried(view: &View, engine: &Engine, form: &Form) -> Result<Value> {

@@ -67,7 +67,7 @@ pub(super) async fn list(view: View, engine: web::Data<Engine>, asked: Query<Ask
     let content = html! {
         (ui::head(&view, &[("Exchange", ""), ("Integrations", "/integrations")], "Logs", &html! {}))
         (tabs(&view, "/integrations/logs"))
-        (ui::live("logs", "integration.finished", &html! {
+        (ui::live("logs", "integration.run.finished", &html! {
             @if rows.is_empty() {
                 (ui::empty("Nothing has run yet.", "Each run of an integration that this tenant uses leaves a line here.",
                     &ui::link_button(&view, "/integrations", "To the integrations")))

@@ -28,7 +28,7 @@ const PAGE: u64 = 50;
 /// Items that one form acts on: those of a page.
 const MANY_MAX: usize = 50;
 /// Events after which lists are made anew.
-const KINDS: &str = "integration.finished integration.disabled";
+const KINDS: &str = "integration.run.finished integration.disabled";
 /// What can be done with an item, and how it is said.
 const ACTIONS: [(&str, &str); 3] = [("Retry", "retried"), ("Cancel", "cancelled"), ("Execute", "processed")];
 

@@ -23,7 +23,7 @@ use crate::{
 
 /// Events after which the card is made anew.
 const KINDS: &str =
-    "integration.finished integration.disabled consent.needed consent.granted consent.refused consent.revoked";
+    "integration.run.finished integration.disabled consent.needed consent.granted consent.refused consent.revoked";
 
 /// The client integration of this tenant, if it has one.
 async fn found(view: &View, engine: &Engine, integration: i64) -> Result<Option<Entity>> {
