@@ -185,10 +185,15 @@ async fn another_tenant_is_chosen_and_only_ones_own() {
         .await
         .expect(303);
     assert!(text(&pages.get("/console/groups").await).contains("Only there"));
-    pages
-        .post("/console/tenant", &[("companyId", "none")])
-        .await
-        .expect(403);
+    // What a page of the first tenant showed does not happen in the other.
+    let group = [("name", "Lost"), ("rights", "calls.read")];
+    let refused = pages.post("/console/groups", &group).await.expect(403);
+    assert!(text(&refused).contains("another tenant"), "{}", text(&refused));
+    assert!(!text(&pages.get("/console/groups").await).contains("Lost"));
+    let token = token_of(&pages.get("/console/tokens/new").await);
+    let nowhere = [("_token", token.as_str()), ("companyId", "none")];
+    let refused = pages.post_exactly("/console/tenant", &nowhere).await.expect(403);
+    assert!(text(&refused).contains("not one of yours"), "{}", text(&refused));
 }
 
 #[tokio::test]

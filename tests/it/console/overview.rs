@@ -40,6 +40,8 @@ async fn the_overview_lives_and_leads_to_actors() {
     browser.see("waiting").await;
     browser.judge().await;
     browser.walk().await;
+    browser.open("/console").await;
+    browser.miss("Create your first call").await;
     browser.picture("overview").await;
     browser.press("Fair weather").await;
     browser.see("Generation of its timer").await;

@@ -30,6 +30,15 @@ impl Pages {
         pages
     }
 
+    /// In another tenant; forms of pages of the one before are refused from now on.
+    pub async fn choose_tenant(&mut self, company_id: &str) {
+        self.post("/console/tenant", &[("companyId", company_id)])
+            .await
+            .expect(303);
+        let page = self.get("/console/tokens/new").await.expect(200);
+        self.token = token_of(&page);
+    }
+
     /// Not signed in.
     pub fn visit(address: SocketAddr) -> Self {
         Self {
