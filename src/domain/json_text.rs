@@ -139,9 +139,12 @@ mod tests {
         #[test]
         fn both_mean_the_same(text in "[\\{\"a\\\\, ]{0,8}", number in any::<f64>(), flag in any::<bool>()) {
             let value = json!({ "t": text, "list": [number, [], {}, [{ "x": flag }]], "": { "n": null } });
-            let pretty = pretty(&value.to_string(), 10_000).unwrap();
-            prop_assert_eq!(&serde_json::from_str::<Value>(&pretty).unwrap(), &value);
-            prop_assert_eq!(compact(&pretty).unwrap(), value.to_string());
+            let written = value.to_string();
+            let pretty = pretty(&written, 10_000).unwrap();
+            // Both texts are read: reading rounds the last digit of some numbers.
+            let read = |text: &str| serde_json::from_str::<Value>(text).unwrap();
+            prop_assert_eq!(read(&pretty), read(&written));
+            prop_assert_eq!(compact(&pretty).unwrap(), written);
         }
     }
 }
