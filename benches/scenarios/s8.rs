@@ -43,6 +43,8 @@ pub async fn measure(template: &Template, calls: u32) -> Result<Vec<Row>> {
     };
     eprintln!("bench: s8: writing {calls} calls");
     database::seed(&url, &seed, |call| format!("http://127.0.0.1:9/c/{call}")).await?;
+    // One person does not look as often as this does.
+    home.set("[gateway]\nrate_per_second = 100000\nrate_burst = 100000\n")?;
     let running = home.start()?;
     let token = client::admin(running.address).await?;
     let mut client = Client::connect(running.address).await?;

@@ -83,6 +83,17 @@ async fn the_example_workflow_is_walked_in_a_browser() {
     browser.press("Run RFQ import now").await;
     browser.see("The run of RFQ import ended").await;
     browser.see("nothing new").await;
+
+    // What the next run creates appears in the list of transactions, which nobody loads again.
+    browser.press("Transactions").await;
+    let listens = "return document.body.dataset.connected === 'yes'";
+    browser.until("the page listens", listens, &[]).await;
+    upstream.items("/rfqs", json!([{"rfqId": 1}, {"rfqId": 1002, "comment": "the second"}]));
+    let calls = engine.api.get("/api/v1/call-apis").await.expect(200).json;
+    let run = format!("/api/v1/call-apis/{}/run", calls["items"][0]["id"].as_str().unwrap());
+    engine.api.post(&run, &json!({})).await.expect(200);
+    browser.see("1002").await;
+    browser.press("Call APIs").await;
     browser.press("Deactivate RFQ import").await;
     browser.see("is inactive. It can be edited now.").await;
     browser.press("Delete RFQ import").await;
