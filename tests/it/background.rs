@@ -12,7 +12,10 @@ use orrery::{
 };
 use serde_json::{Value, json};
 
-use crate::support::engine::{Api, PASSWORD, Reply, TestEngine};
+use crate::support::{
+    engine::{Api, PASSWORD, Reply, TestEngine},
+    scene::eventually,
+};
 
 mod accepting;
 mod audits;
@@ -59,6 +62,10 @@ pub(crate) struct Made {
 
 impl Made {
     pub(crate) async fn of(test: &TestEngine) -> Self {
+        eventually("the background is loaded", || async {
+            test.engine.services().background.stats().is_loaded
+        })
+        .await;
         let me = test.api.get("/api/v1/me").await.expect(200).json;
         Self {
             engine: test.engine.clone(),

@@ -129,6 +129,7 @@ impl BackgroundActor {
             self.give_turns();
         }
         let stats = QueueStats {
+            is_loaded: self.phase != Phase::Loading,
             waiting: self.queue.waiting(),
             executing: self.queue.executing(),
             known: self.queue.len(),

@@ -68,6 +68,8 @@ pub enum Mail {
 /// What the actor last said of its queue, for metrics.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct QueueStats {
+    /// What the last stop left is settled, and all that waits is known: before that nothing is executed.
+    pub is_loaded: bool,
     /// Requests that wait for their first turn.
     pub waiting: usize,
     /// Requests that execute.

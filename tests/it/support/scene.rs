@@ -87,6 +87,11 @@ impl Place {
             .start()
             .await
             .unwrap();
+        // What a test puts behind the engine's back from here on is not taken for what a stop left.
+        eventually("the background is loaded", || async {
+            engine.services().background.stats().is_loaded
+        })
+        .await;
         let heard = Heard::of(&engine);
         let tenant = engine.store().tenant_by_company_id("1").await.unwrap().unwrap().id;
         let users = engine.store().users(tenant, Page::default()).await.unwrap();
