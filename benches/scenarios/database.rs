@@ -51,6 +51,22 @@ pub struct Seed {
     pub spread: SignedDuration,
 }
 
+const HOUR_SECONDS: u32 = 3_600;
+/// No call of [`Seed::idle`] is due before.
+const LEAD: SignedDuration = SignedDuration::from_mins(20);
+
+impl Seed {
+    /// So many calls with T = 1 h, none of them due while something else is measured.
+    pub fn idle(calls: u32) -> Result<Self> {
+        Ok(Self {
+            calls,
+            interval_seconds: HOUR_SECONDS,
+            first_due_at: Timestamp::now().checked_add(LEAD)?,
+            spread: SignedDuration::from_secs(i64::from(HOUR_SECONDS)),
+        })
+    }
+}
+
 /// What the engine has written about the due times from `from` to before `to`.
 #[derive(Debug, Default)]
 pub struct Written {

@@ -3,7 +3,6 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
-use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     database::{self, Seed},
@@ -12,9 +11,6 @@ use crate::{
     table::{Bar, Row},
 };
 
-const HOUR_SECONDS: u32 = 3_600;
-/// No call is due before.
-const LEAD: SignedDuration = SignedDuration::from_mins(20);
 /// An engine that uses less than this of its core has nothing more to do.
 const QUIET_PART: f64 = 0.1;
 const LOOK_EVERY: Duration = Duration::from_millis(200);
@@ -24,12 +20,7 @@ const QUIET_WITHIN: Duration = Duration::from_secs(120);
 pub async fn measure(template: &Template, calls: u32) -> Result<Vec<Row>> {
     let home = template.home("s2")?;
     let url = home.database_url();
-    let seed = Seed {
-        calls,
-        interval_seconds: HOUR_SECONDS,
-        first_due_at: Timestamp::now().checked_add(LEAD)?,
-        spread: SignedDuration::from_secs(i64::from(HOUR_SECONDS)),
-    };
+    let seed = Seed::idle(calls)?;
     eprintln!("bench: s2: writing {calls} calls");
     database::seed(&url, &seed, |call| format!("http://127.0.0.1:9/c/{call}")).await?;
     ensure!(

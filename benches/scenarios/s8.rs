@@ -3,7 +3,6 @@
 use std::time::Instant;
 
 use anyhow::{Result, ensure};
-use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     client::{self, Client},
@@ -13,9 +12,6 @@ use crate::{
     table::{Bar, Row},
 };
 
-const HOUR_SECONDS: u32 = 3_600;
-/// No call is due before.
-const LEAD: SignedDuration = SignedDuration::from_mins(20);
 /// Looks at each page, after a first one.
 const LOOKS: usize = 50;
 /// The bar, milliseconds.
@@ -35,12 +31,7 @@ const PAGES: [(&str, &str); 8] = [
 pub async fn measure(template: &Template, calls: u32) -> Result<Vec<Row>> {
     let home = template.home("s8")?;
     let url = home.database_url();
-    let seed = Seed {
-        calls,
-        interval_seconds: HOUR_SECONDS,
-        first_due_at: Timestamp::now().checked_add(LEAD)?,
-        spread: SignedDuration::from_secs(i64::from(HOUR_SECONDS)),
-    };
+    let seed = Seed::idle(calls)?;
     eprintln!("bench: s8: writing {calls} calls");
     database::seed(&url, &seed, |call| format!("http://127.0.0.1:9/c/{call}")).await?;
     // One person does not look as often as this does.

@@ -19,6 +19,7 @@ pub mod lenient;
 pub mod mapping;
 pub mod moment;
 pub mod odata;
+pub mod origin;
 pub mod outcome;
 pub mod partner_function;
 pub mod record;

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::auth::{Auth, Limits};
 use super::headers;
-use crate::domain::validate::FieldError;
+use crate::domain::{origin::origin, validate::FieldError};
 
 /// Largest number of requests that a limit may name; a day's log of that many takes 8 MB.
 pub const LIMIT_MAX: u32 = 1_000_000;
@@ -275,11 +275,6 @@ fn check_server(read: &Auth, existing: Option<&Auth>, given: &Map<String, Value>
     };
     let message = format!("names another server; give {} again with it", kept.join(", "));
     Err(vec![error(member, &message)])
-}
-
-/// Scheme, host and port; what is no address stands for itself.
-fn origin(text: &str) -> String {
-    url::Url::parse(text).map_or_else(|_| text.to_owned(), |url| url.origin().ascii_serialization())
 }
 
 fn check_key_name(auth: Auth) -> Result<Auth, Vec<FieldError>> {

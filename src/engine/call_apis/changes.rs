@@ -10,6 +10,7 @@ use crate::{
     domain::{
         call_api::{CallApiDefinition, SecretHeader, UrlKind, UrlSource},
         ids::{CallApiId, TenantId},
+        origin::origin,
         rights::Right,
         validate::FieldError,
     },
@@ -378,13 +379,9 @@ pub(crate) fn complete(
 
 /// Whether the new address may lead to another server. Of scripts nobody can tell, so any change of one may.
 fn is_elsewhere(old: &UrlSource, new: &UrlSource) -> bool {
-    let origin = |url: &UrlSource| url::Url::parse(url.value.trim()).map(|url| url.origin());
-    if old == new {
-        return false;
-    }
     match (old.kind, new.kind) {
-        (UrlKind::Text, UrlKind::Text) => !matches!((origin(old), origin(new)), (Ok(old), Ok(new)) if old == new),
-        _ => true,
+        (UrlKind::Text, UrlKind::Text) => origin(&old.value) != origin(&new.value),
+        _ => old != new,
     }
 }
 

@@ -12,6 +12,7 @@ use crate::{
             ProviderKind,
             read::{SecretChange, SecretChanges},
         },
+        origin::origin,
         validate::FieldError,
     },
     http::Secret,
@@ -122,14 +123,6 @@ impl Servers {
             accounts: accounts.or_else(own),
             described: described(account),
         }
-    }
-}
-
-/// The origin of an address; what is none stands for itself.
-fn origin(text: &str) -> String {
-    match Url::parse(text.trim()) {
-        Ok(url) => url.origin().ascii_serialization(),
-        Err(_) => text.trim().to_owned(),
     }
 }
 

@@ -3,7 +3,10 @@
 use maud::{Markup, html};
 use serde_json::{json, value::RawValue};
 
-use super::ui;
+use super::{
+    ui::{self, Entry, Input, Wrong},
+    view::View,
+};
 use crate::{
     domain::json_text,
     error::{Error, Result},
@@ -17,6 +20,49 @@ const SHOWN_BYTES_MAX: usize = 256 * 1024;
 /// The JSON with indents, digits and order of members as they are stored.
 pub(super) fn pretty(text: &str) -> String {
     json_text::pretty(text, PRETTY_BYTES_MAX).unwrap_or_else(|| text.to_owned())
+}
+
+/// What a form for editing a document shows.
+pub(super) struct Editing<'a> {
+    /// As it was entered, or as it is stored.
+    pub(super) text: &'a str,
+    /// The line that is marked.
+    pub(super) line: Option<u32>,
+    /// The data as it is, where somebody changed it meanwhile.
+    pub(super) now: Option<&'a str>,
+}
+
+/// The form: a field `data`, the version that the person sees, and what the data is now where that is another.
+pub(super) fn editor(
+    view: &View,
+    (action, back): (&str, &str),
+    version: i64,
+    shown: &Editing<'_>,
+    wrong: &Wrong,
+    help: Markup,
+) -> Markup {
+    let values = json!({ "data": shown.text });
+    let entry = Entry {
+        values: &values,
+        wrong,
+        locked: false,
+    };
+    html! {
+        (wrong.summary())
+        form .card .form method="post" action=(view.url(action)) {
+            (ui::token(view))
+            (ui::version(Some(version)))
+            (Input::script("data", "Data").required().error_line(shown.line).help(help).show(&entry))
+            div .buttons {
+                button .primary type="submit" { "Save" }
+                a href=(view.url(back)) { "Cancel" }
+            }
+        }
+        @if let Some(now) = shown.now {
+            h2 { "As it is now (version " (version) ")" }
+            (ui::code(now))
+        }
+    }
 }
 
 /// A document on a page; a long one is cut, with a link to all of it.

@@ -37,12 +37,16 @@ pub(super) fn read(form: &Form, name: &str) -> Value {
     if let Ok(at) = form.text(&exact(name)).parse::<Timestamp>() {
         return json!(at);
     }
-    let text = form.text(name).trim();
-    if text.is_empty() {
-        return Value::Null;
+    match form.text(name).trim() {
+        "" => Value::Null,
+        text => at(text).map_or_else(|| Value::from(text), |at| json!(at)),
     }
-    let in_utc = text.parse::<DateTime>().and_then(|at| at.to_zoned(TimeZone::UTC));
-    in_utc.map_or_else(|_| Value::from(text), |zoned| json!(zoned.timestamp()))
+}
+
+/// A time with its offset, or one of UTC without; also a day alone.
+pub(super) fn at(text: &str) -> Option<Timestamp> {
+    let in_utc = || text.parse::<DateTime>().and_then(|at| at.to_zoned(TimeZone::UTC)).ok();
+    text.parse().ok().or_else(|| in_utc().map(|zoned| zoned.timestamp()))
 }
 
 fn exact(name: &str) -> String {

@@ -8,6 +8,7 @@ use super::{COMMENT_CHARACTERS_MAX, begin, name, whole};
 use crate::domain::{
     integration::{System, SystemOauth},
     lenient::{Given, Reader},
+    origin::origin,
     validate::FieldError,
 };
 
@@ -140,9 +141,4 @@ fn check_servers(reader: &mut Reader<'_>, before: Option<&SystemOauth>, after: O
             reader.refuse(member, "names another server; enter OAuthClientSecret again with it");
         }
     }
-}
-
-/// Scheme, host and port; what is no address stands for itself.
-fn origin(text: &str) -> String {
-    Url::parse(text).map_or_else(|_| text.to_owned(), |url| url.origin().ascii_serialization())
 }

@@ -1,5 +1,7 @@
 // Lists in which several rows can be ticked, and filters by time.
 
+import { minute } from './times.js';
+
 /** A button with data-tick-all ticks all boxes of that name, or none where all are ticked. */
 export function tickAll() {
   document.addEventListener('click', (event) => {
@@ -10,8 +12,6 @@ export function tickAll() {
     boxes.forEach((box) => { box.checked = !all; });
   });
 }
-
-const two = (number) => String(number).padStart(2, '0');
 
 /** Shows the buttons that only work with this module. Fields with data-moment hold a time in UTC; people choose it in their zone. */
 export function lists(piece) {
@@ -24,7 +24,7 @@ export function lists(piece) {
     local.type = 'datetime-local';
     local.id = field.id;
     if (field.hasAttribute('aria-describedby')) local.setAttribute('aria-describedby', field.getAttribute('aria-describedby'));
-    if (at) local.value = `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}T${two(at.getHours())}:${two(at.getMinutes())}`;
+    if (at) local.value = minute(at);
     field.removeAttribute('id');
     field.type = 'hidden';
     field.before(local);

@@ -2,12 +2,16 @@
 
 const two = (number) => String(number).padStart(2, '0');
 
+/** A time in the viewer's zone to the minute, as datetime-local has it. */
+export function minute(at) {
+  return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}T${two(at.getHours())}:${two(at.getMinutes())}`;
+}
+
 /** Writes all times in this piece of a page anew. */
 export function times(piece) {
   piece.querySelectorAll('time[data-time]').forEach((time) => {
     const at = new Date(time.dateTime);
     if (Number.isNaN(at.getTime())) return;
-    const day = `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
-    time.textContent = `${day} ${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}`;
+    time.textContent = `${minute(at).replace('T', ' ')}:${two(at.getSeconds())}`;
   });
 }

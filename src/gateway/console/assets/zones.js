@@ -1,6 +1,6 @@
 // Times are entered in the viewer's zone: input[data-zone] comes in UTC, and the hidden field beside it gets the exact time.
 
-const two = (number) => String(number).padStart(2, '0');
+import { minute } from './times.js';
 
 /** Takes over all such fields in this piece of a page. */
 export function zones(piece) {
@@ -8,7 +8,7 @@ export function zones(piece) {
     const exact = input.parentElement.querySelector('input[type="hidden"]');
     const given = new Date(`${input.defaultValue}Z`);
     // What the browser has put back after a reload is in the viewer's zone already.
-    if (input.value === input.defaultValue && !Number.isNaN(given.getTime())) input.value = local(given);
+    if (input.value === input.defaultValue && !Number.isNaN(given.getTime())) input.value = minute(given);
     const write = () => {
       const at = new Date(input.value);
       exact.value = Number.isNaN(at.getTime()) ? '' : at.toISOString();
@@ -18,8 +18,4 @@ export function zones(piece) {
     input.addEventListener('input', write);
     write();
   });
-}
-
-function local(at) {
-  return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}T${two(at.getHours())}:${two(at.getMinutes())}`;
 }

@@ -4,7 +4,7 @@ use actix_web::{HttpResponse, web};
 use maud::{Markup, html};
 use serde::Deserialize;
 
-use super::{inside, listed, moment, number, outcome_badge, tabs, text};
+use super::{inside, moment, newest, next_cursor, number, outcome_badge, tabs, text};
 use crate::{
     domain::odata::{Entity, EntitySet},
     engine::Engine,
@@ -31,24 +31,11 @@ pub(super) struct Asked {
 
 pub(super) async fn list(view: View, engine: web::Data<Engine>, asked: Query<Asked>) -> Result<HttpResponse> {
     let asked = asked.0;
-    let mut conditions = Vec::new();
-    if let Some(client) = asked.client {
-        conditions.push(format!("ClientIntegrationId eq {client}"));
-    }
-    if let Some(cursor) = asked.cursor {
-        conditions.push(format!("ActionLogId lt {cursor}"));
-    }
-    let mut options = vec![
-        ("$orderby", "ActionLogId desc".to_owned()),
-        ("$expand", "Integration($select=IntegrationName)".to_owned()),
-    ];
-    if !conditions.is_empty() {
-        options.push(("$filter", conditions.join(" and ")));
-    }
-    let found = listed(&view, &engine, EntitySet::ActionLogs, &options, PAGE).await?;
+    let of_client = asked.client.map(|client| format!("ClientIntegrationId eq {client}"));
+    let conditions = of_client.into_iter().collect();
+    let found = newest(&view, &engine, EntitySet::ActionLogs, conditions, asked.cursor, PAGE).await?;
     let rows: Vec<Markup> = found.entities.iter().map(|log| row(&view, log)).collect();
-    let last = found.entities.last().and_then(|log| number(log, "ActionLogId"));
-    let next = last.filter(|_| found.more).map(|id| id.to_string());
+    let next = next_cursor(&found);
     let query = asked
         .client
         .map(|client| format!("client={client}"))

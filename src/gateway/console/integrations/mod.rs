@@ -77,6 +77,34 @@ async fn listed(view: &View, engine: &Engine, set: EntitySet, options: &[(&str, 
     engine.odata().list(view.caller(), &query, most).await
 }
 
+/// Entities of a set that meet all conditions, newest first, each with the name of its integration; below a number where the page
+/// before ended.
+async fn newest(
+    view: &View,
+    engine: &Engine,
+    set: EntitySet,
+    mut conditions: Vec<String>,
+    below: Option<i64>,
+    most: u64,
+) -> Result<Listed> {
+    let key = set.entity_type().key().name;
+    conditions.extend(below.map(|below| format!("{key} lt {below}")));
+    let mut options = vec![
+        ("$orderby", format!("{key} desc")),
+        ("$expand", "Integration($select=IntegrationName)".to_owned()),
+    ];
+    if !conditions.is_empty() {
+        options.push(("$filter", conditions.join(" and ")));
+    }
+    listed(view, engine, set, &options, most).await
+}
+
+/// Where the page after one of [`newest`] begins.
+fn next_cursor(found: &Listed) -> Option<String> {
+    let last = found.entities.last().filter(|_| found.more)?;
+    number(last, last.set.entity_type().key().name).map(|id| id.to_string())
+}
+
 /// One entity.
 async fn one(view: &View, engine: &Engine, set: EntitySet, id: i64, expand: &str) -> Result<Entity> {
     let mut options = Vec::new();

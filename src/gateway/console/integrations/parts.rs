@@ -260,8 +260,7 @@ async fn below(view: &View, engine: &Engine, spec: &Spec, entity: &Entity) -> Re
     if spec.set != EntitySet::Integrations {
         return Ok(html! {});
     }
-    let usage = usage::card(view, engine, entity).await?;
-    Ok(html! { (usage) })
+    usage::card(view, engine, entity).await
 }
 
 /// What the form's choices offer.

@@ -7,7 +7,7 @@ use maud::{Markup, html};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{inside, item_badge, listed, moment, number, one, quoted, text};
+use super::{inside, item_badge, moment, newest, next_cursor, number, one, quoted, text};
 use crate::{
     domain::{
         integration::QueueState,
@@ -49,11 +49,7 @@ pub(super) async fn list(view: View, engine: web::Data<Engine>, asked: Query<Ask
     let asked = asked.0;
     let found = items(&view, &engine, &asked).await?;
     let rows: Vec<Markup> = found.entities.iter().map(|item| row(&view, item)).collect();
-    let last = found
-        .entities
-        .last()
-        .and_then(|item| number(item, "IntegrationQueueId"));
-    let next = last.filter(|_| found.more).map(|id| id.to_string());
+    let next = next_cursor(&found);
     let query = written(&asked);
     let headings = ["Choose", "Item", "State", "Integration", "Attempt", "Due", "Result"];
     let content = html! {
@@ -88,17 +84,7 @@ async fn items(view: &View, engine: &Engine, asked: &Asked) -> Result<Listed> {
     if let Some(client) = asked.client {
         conditions.push(format!("ClientIntegrationId eq {client}"));
     }
-    if let Some(cursor) = asked.cursor {
-        conditions.push(format!("IntegrationQueueId lt {cursor}"));
-    }
-    let mut options = vec![
-        ("$orderby", "IntegrationQueueId desc".to_owned()),
-        ("$expand", "Integration($select=IntegrationName)".to_owned()),
-    ];
-    if !conditions.is_empty() {
-        options.push(("$filter", conditions.join(" and ")));
-    }
-    listed(view, engine, SET, &options, PAGE).await
+    newest(view, engine, SET, conditions, asked.cursor, PAGE).await
 }
 
 fn written(asked: &Asked) -> String {

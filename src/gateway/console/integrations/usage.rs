@@ -39,7 +39,10 @@ async fn found(view: &View, engine: &Engine, integration: i64) -> Result<Option<
 pub(super) async fn card(view: &View, engine: &Engine, integration: &Entity) -> Result<Markup> {
     let id = number(integration, "IntegrationId").unwrap_or_default();
     let client = found(view, engine, id).await?;
-    let schedules = choices::entities(view, engine, EntitySet::Schedules).await?;
+    let schedules = match flag(integration, "AllowScheduleChange") {
+        true => Some(choices::entities(view, engine, EntitySet::Schedules).await?),
+        false => None,
+    };
     let connections = choices::connections(view, engine).await?;
     let values = client.as_ref().map_or_else(|| json!({}), super::values);
     let wrong = Wrong::default();
@@ -57,8 +60,8 @@ pub(super) async fn card(view: &View, engine: &Engine, integration: &Entity) -> 
             form .form method="post" action=(view.url(&path)) {
                 (ui::token(view))
                 (Input::tick("Enabled", "Enabled").help(html! { "Rows are looked for and items are processed." }).show(&entry))
-                @if flag(integration, "AllowScheduleChange") {
-                    (Input::choice("ScheduleId", "Own schedule", &with_none(&schedules, "the integration's")).show(&entry))
+                @if let Some(schedules) = &schedules {
+                    (Input::choice("ScheduleId", "Own schedule", &with_none(schedules, "the integration's")).show(&entry))
                 }
                 (Input::choice("ConnectionUuid", "Connection", &with_none(&connections, "none"))
                     .help(html! { "Whose credentials and partner functions are used." }).show(&entry))

@@ -16,7 +16,7 @@ use crate::{
     gateway::{
         console::{
             form::Form,
-            json_field,
+            json_field::{self, Editing},
             ui::{self, Entry, Input, Wrong},
             view::View,
         },
@@ -145,40 +145,13 @@ fn of_the_data(mut error: Error) -> Error {
     error
 }
 
-/// What the form shows.
-struct Editing<'a> {
-    text: &'a str,
-    line: Option<u32>,
-    /// The data as it is, where it was changed meanwhile.
-    now: Option<&'a str>,
-}
-
 fn edit_form(view: &View, record: &Record, shown: &Editing<'_>, wrong: &Wrong) -> Markup {
     let (entity, key) = (record.entity.as_str(), record.key.as_str());
     let (list, path) = (of_entity(entity), of_record("", entity, key));
     let way = [WAY, &[(entity, list.as_str()), (key, path.as_str())]].concat();
-    let values = json!({ "data": shown.text });
-    let entry = Entry {
-        values: &values,
-        wrong,
-        locked: false,
-    };
+    let help = html! { "A JSON object; it replaces the data of the record. Its digits are kept as you write them." };
     html! {
         (ui::head(view, &way, "Edit the data", &html! {}))
-        (wrong.summary())
-        form .card .form method="post" action=(view.url(&of_record("/edit", entity, key))) {
-            (ui::token(view))
-            (ui::version(Some(record.version)))
-            (Input::script("data", "Data").required().error_line(shown.line)
-                .help(html! { "A JSON object; it replaces the data of the record. Its digits are kept as you write them." }).show(&entry))
-            div .buttons {
-                button .primary type="submit" { "Save" }
-                a href=(view.url(&path)) { "Cancel" }
-            }
-        }
-        @if let Some(now) = shown.now {
-            h2 { "As it is now (version " (record.version) ")" }
-            (ui::code(now))
-        }
+        (json_field::editor(view, (&of_record("/edit", entity, key), &path), record.version, shown, wrong, help))
     }
 }

@@ -15,7 +15,7 @@ use crate::{
     gateway::{
         console::{
             form::Form,
-            json_field,
+            json_field::{self, Editing},
             ui::{self, Entry, Input, Wrong},
             view::View,
         },
@@ -158,39 +158,12 @@ fn editable(item: &Transaction) -> Option<&RawValue> {
         .filter(|_| item.status == TransactionStatus::Preparation)
 }
 
-/// What the form shows.
-struct Editing<'a> {
-    text: &'a str,
-    line: Option<u32>,
-    /// The data as it is, where somebody else changed it meanwhile.
-    now: Option<&'a str>,
-}
-
 fn edit_form(view: &View, item: &Transaction, shown: &Editing<'_>, wrong: &Wrong) -> Markup {
     let path = format!("/transactions/{}", item.id);
     let way = [WAY, &[(item.identifier.as_str(), path.as_str())]].concat();
-    let values = json!({ "data": shown.text });
-    let entry = Entry {
-        values: &values,
-        wrong,
-        locked: false,
-    };
     let help = html! { "A JSON object. Members that you take out are removed; null cannot be given to a member, only taken out." };
     html! {
         (ui::head(view, &way, "Edit the data", &html! {}))
-        (wrong.summary())
-        form .card .form method="post" action=(view.url(&format!("{path}/edit"))) {
-            (ui::token(view))
-            (ui::version(Some(item.version)))
-            (Input::script("data", "Data").required().error_line(shown.line).help(help).show(&entry))
-            div .buttons {
-                button .primary type="submit" { "Save" }
-                a href=(view.url(&path)) { "Cancel" }
-            }
-        }
-        @if let Some(now) = shown.now {
-            h2 { "As it is now (version " (item.version) ")" }
-            (ui::code(now))
-        }
+        (json_field::editor(view, (&format!("{path}/edit"), &path), item.version, shown, wrong, help))
     }
 }

@@ -1,6 +1,6 @@
 //! Which transactions the list shows: the query of its address, the form that makes it, and what follows for the engine.
 
-use jiff::{Timestamp, civil, tz::TimeZone};
+use jiff::Timestamp;
 use maud::{Markup, html};
 use serde::Deserialize;
 use serde_json::json;
@@ -11,6 +11,7 @@ use crate::{
     engine::{Engine, call_apis::ListFilter, transactions::TransactionFilter},
     error::{Code, Error, Result},
     gateway::console::{
+        moment,
         ui::{self, Entry, Input, Wrong},
         view::View,
     },
@@ -81,7 +82,7 @@ impl ListQuery {
             ("after", &self.after, &mut filter.after),
             ("before", &self.before, &mut filter.before),
         ] {
-            match moment(text) {
+            match read_moment(text) {
                 Ok(at) => *place = at,
                 Err(message) => wrong.push(FieldError::new(field, message)),
             }
@@ -200,20 +201,14 @@ fn moment_field(name: &str, label: &str, value: &str, wrong: &Wrong) -> Markup {
     }
 }
 
-/// A time with its offset, or one of UTC without; also a day alone.
-fn moment(text: &str) -> std::result::Result<Option<Timestamp>, &'static str> {
-    let text = text.trim();
-    if text.is_empty() {
-        return Ok(None);
-    }
-    if let Ok(at) = text.parse() {
-        return Ok(Some(at));
-    }
-    let local: Option<civil::DateTime> = text.parse().ok();
-    let zoned = local.and_then(|local| local.to_zoned(TimeZone::UTC).ok());
-    match zoned {
-        Some(zoned) => Ok(Some(zoned.timestamp())),
-        None => Err("must be a time such as 2026-01-31T12:00:00Z"),
+/// None where nothing was entered.
+fn read_moment(text: &str) -> std::result::Result<Option<Timestamp>, &'static str> {
+    match text.trim() {
+        "" => Ok(None),
+        text => match moment::at(text) {
+            Some(at) => Ok(Some(at)),
+            None => Err("must be a time such as 2026-01-31T12:00:00Z"),
+        },
     }
 }
 
@@ -231,9 +226,9 @@ mod tests {
             ("", None),
         ] {
             let expected = expected.map(|text| text.parse::<Timestamp>().unwrap());
-            assert_eq!(moment(text), Ok(expected), "{text}");
+            assert_eq!(read_moment(text), Ok(expected), "{text}");
         }
-        assert!(moment("yesterday").is_err());
+        assert!(read_moment("yesterday").is_err());
     }
 
     #[test]
