@@ -6,8 +6,10 @@ use config::{Config, Environment, File, FileFormat};
 use serde::Deserialize;
 
 mod limits;
+mod net;
 mod upstream;
 
+pub use net::Net;
 pub use upstream::Upstream;
 
 /// Every key with its meaning and default.
@@ -72,7 +74,15 @@ macro_rules! section {
 
 section!(
     /// `[server]`
-    Server { host: String, port: u16, public_url: String, workers: usize, body_bytes_max: usize, request_timeout_ms: u64, }
+    Server {
+        host: String,
+        port: u16,
+        public_url: String,
+        trusted_proxies: Vec<Net>,
+        workers: usize,
+        body_bytes_max: usize,
+        request_timeout_ms: u64,
+    }
 );
 section!(
     /// `[database]`
@@ -252,6 +262,7 @@ impl Settings {
             .separator("__")
             .try_parsing(true)
             .list_separator(",")
+            .with_list_parse_key("server.trusted_proxies")
             .with_list_parse_key("egress.allow")
             .with_list_parse_key("egress.deny")
             .with_list_parse_key("egress.ca_files")
@@ -360,6 +371,11 @@ mod tests {
             ("ORRERY__DATABASE__URL", "mysql://x", "database.url must start with"),
             ("ORRERY__SERVER__PROT", "1", "prot"),
             ("ORRERY__SERVER__PORT", "many", "port"),
+            (
+                "ORRERY__SERVER__TRUSTED_PROXIES",
+                "10.0.0.0/8,proxy",
+                "\"proxy\" is no address",
+            ),
         ] {
             let text = with(&[(key, value)]).unwrap_err().to_string();
             assert!(text.contains(expected), "{text}");

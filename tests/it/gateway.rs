@@ -333,6 +333,27 @@ async fn a_token_has_its_own_rate() {
 }
 
 #[tokio::test]
+async fn behind_a_proxy_each_address_has_its_own_sign_ins() {
+    let mut start = TestEngine::prepare();
+    start.settings.server.trusted_proxies = vec!["127.0.0.1".to_owned().try_into().unwrap()];
+    let test = start.start().await;
+    // Counted as a sign-in, and quick: one more is admitted each half second, however slow this machine is.
+    let path = "/OData/Consents/callback?state=nobodys&code=1";
+    let [guesser, person] = ["198.51.100.1", "198.51.100.2"].map(|address| {
+        let claimed = format!("192.0.2.9, {address}");
+        Api::anonymous(test.api.address).with("x-forwarded-for", &claimed)
+    });
+    let mut statuses = Vec::new();
+    while statuses.last() != Some(&429) && statuses.len() < 1_000 {
+        let replies = futures_util::future::join_all((0..50).map(|_| guesser.get(path))).await;
+        statuses.extend(replies.iter().map(|reply| reply.status));
+        statuses.sort_unstable();
+    }
+    assert_eq!(statuses.last(), Some(&429));
+    assert_ne!(person.get(path).await.status, 429);
+}
+
+#[tokio::test]
 async fn lists_are_paged() {
     let test = TestEngine::start().await;
     for index in 0..5 {
