@@ -368,7 +368,7 @@ async fn check(store: &Store, expected: &[(&str, &str)]) {
 
 #[tokio::test]
 async fn items_of_a_long_queue_are_found_by_an_index() {
-    use super::integrations::{claims, purge, state};
+    use super::integrations::{acted, claims, purge, queue, state};
     let directory = tempfile::tempdir().unwrap();
     let store = migrated(directory.path()).await;
     let due = "SEARCH integration_queue USING INDEX integration_queue_due (client_integration_id=?";
@@ -379,6 +379,12 @@ async fn items_of_a_long_queue_are_found_by_an_index() {
         (claims::GIVE_UP, going),
         (claims::RECOVER, going),
         (claims::GOING, going),
+        (
+            acted::LAST_COMPLETED,
+            "SEARCH integration_queue USING INDEX integration_queue_by_client_integration_id_id (client_integration_id=?)",
+        ),
+        (queue::UNFINISHED, due),
+        (queue::UNFINISHED, going),
         (
             purge::ITEMS,
             "SEARCH q USING INDEX integration_queue_old (updated_at<?)",

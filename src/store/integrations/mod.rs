@@ -1,6 +1,6 @@
 //! Owns the tables of integrations.
 
-mod acted;
+pub(in crate::store) mod acted;
 mod by_hand;
 pub mod changes;
 pub(in crate::store) mod claims;
@@ -12,7 +12,7 @@ mod logs;
 mod numbers;
 pub mod odata;
 pub(in crate::store) mod purge;
-mod queue;
+pub(in crate::store) mod queue;
 mod references;
 mod rows;
 pub(in crate::store) mod select;

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QuerySelect, UpdateMany,
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QuerySelect, Statement, UpdateMany,
+    Value,
     sea_query::{Expr, ExprTrait},
 };
 
@@ -43,6 +44,12 @@ pub struct QueuePage {
     pub now: Timestamp,
 }
 
+/// Two halves, each as one of the indexes has it.
+pub(in crate::store) const UNFINISHED: &str = "SELECT id FROM integration_queue \
+     WHERE client_integration_id = $1 AND tenant_id = $2 AND state IN ('Pending', 'Failed') \
+     UNION ALL SELECT id FROM integration_queue \
+     WHERE client_integration_id = $1 AND tenant_id = $2 AND state = 'Processing' LIMIT 1";
+
 impl Store {
     /// Makes items of a page of rows and writes how far the selection is, all or nothing; how many are to be processed now that were
     /// not before.
@@ -76,15 +83,9 @@ impl Store {
     /// Whether a client integration has an item that is not finished.
     pub async fn has_unfinished_item(&self, whose: Whose) -> Result<bool> {
         self.read(move |db| async move {
-            let unfinished = [QueueState::Pending, QueueState::Processing, QueueState::Failed];
-            let found = Entity::find()
-                .filter(Column::ClientIntegrationId.eq(whose.id.get()))
-                .filter(Column::TenantId.eq(whose.tenant_id.uuid()))
-                .filter(Column::State.is_in(unfinished.map(QueueState::as_str)))
-                .limit(1)
-                .one(&db)
-                .await?;
-            Ok(found.is_some())
+            let values = [Value::from(whose.id.get()), whose.tenant_id.uuid().into()];
+            let unfinished = Statement::from_sql_and_values(db.get_database_backend(), UNFINISHED, values);
+            Ok(db.query_one_raw(unfinished).await?.is_some())
         })
         .await
     }
