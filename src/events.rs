@@ -15,6 +15,8 @@ use uuid::Uuid;
 
 use crate::domain::ids::TenantId;
 
+pub mod listeners;
+
 /// How many events a slow listener may lag behind, and how many `Last-Event-ID` can go back.
 const KEPT_MAX: usize = 4096;
 

@@ -28,7 +28,7 @@ use crate::{
     domain::ids::{CallApiId, TenantId},
     engine::{access::Access, client_cache::ClientCache, upstreams::Upstreams},
     error::{Error, Result},
-    events::Events,
+    events::{Events, listeners::Listeners},
     http::Outbound,
     script::ScriptPool,
     settings::Settings,
@@ -41,9 +41,6 @@ const DEFINITIONS_MAX: NonZeroUsize = NonZeroUsize::new(20_000).unwrap();
 
 /// Requests of Test URL at the same time, over all tenants; more are refused.
 const TESTS_AT_ONCE_MAX: usize = 16;
-
-/// Listeners of the event stream at the same time, over all tenants; more are refused.
-const EVENT_STREAMS_MAX: usize = 512;
 
 /// See the module.
 pub struct Services {
@@ -95,8 +92,8 @@ pub struct Services {
     pub background: Inbox,
     /// Test URLs at the same time.
     pub tests: Semaphore,
-    /// Listeners of the event stream at the same time.
-    pub event_streams: Arc<Semaphore>,
+    /// Listeners of the event streams.
+    pub listeners: Listeners,
     /// Held by who changes which automation starts which.
     pub chains: tokio::sync::Mutex<()>,
     /// Where our own server answers, once that is known; in a host app's server it never is.
@@ -160,7 +157,7 @@ impl Services {
             automation_permits: Arc::new(Semaphore::new(settings.automations.runs_at_once_max)),
             item_permits: ItemPermits::new(settings.integrations.items_at_once_max),
             tests: Semaphore::new(TESTS_AT_ONCE_MAX),
-            event_streams: Arc::new(Semaphore::new(EVENT_STREAMS_MAX)),
+            listeners: Listeners::default(),
             chains: tokio::sync::Mutex::default(),
             background: Inbox::new(&settings.background),
             access,

@@ -3,19 +3,13 @@
 use std::{collections::VecDeque, time::Duration};
 
 use futures_util::{Stream, stream};
-use tokio::sync::{
-    OwnedSemaphorePermit,
-    broadcast::{Receiver, error::RecvError},
-};
+use tokio::sync::broadcast::{Receiver, error::RecvError};
 
 use crate::{
-    domain::{
-        ids::{TenantId, UserId},
-        rights::Right,
-    },
+    domain::rights::Right,
     engine::{Engine, caller::Caller},
     error::{Code, Error, Result},
-    events::Event,
+    events::{Event, listeners::Place},
 };
 
 /// After so long without an event the listener is told that all is well, so that the connection is kept open.
@@ -36,18 +30,17 @@ pub enum Heard {
 
 struct Listener {
     engine: Engine,
-    tenant_id: TenantId,
-    /// None: a library user, whose rights do not change.
-    user_id: Option<UserId>,
+    /// As it was when the stream began.
+    caller: Caller,
     missed: VecDeque<Event>,
     receiver: Receiver<Event>,
     #[expect(dead_code, reason = "gives its place back when the listener goes")]
-    place: OwnedSemaphorePermit,
+    place: Place,
 }
 
 impl Engine {
     /// What happens in the caller's tenant from now on; with `last_event_id`, first what has happened since that event, as
-    /// far as it is kept. The stream ends when the engine stops. A slow listener holds up nobody: it loses events.
+    /// far as it is kept. The stream ends when the engine stops, and when the caller's token or right does. A slow listener holds up nobody: it loses events.
     ///
     /// # Errors
     /// `forbidden` without `actors.inspect`; `rate_limited` where too many listen.
@@ -57,9 +50,9 @@ impl Engine {
         last_event_id: Option<u64>,
     ) -> Result<impl Stream<Item = Heard> + use<>> {
         caller.require(Right::ActorsInspect)?;
-        let places = self.services().event_streams.clone();
-        let place = places.try_acquire_owned().map_err(|_| {
-            let full = "Too many listeners hear the events of this engine already; try again in a while.";
+        let place = self.services().listeners.take(caller.user_id).ok_or_else(|| {
+            let full = "Too many listeners hear the events of this engine already, or too many of this user; end some, or try again \
+                        in a while.";
             Error::new(Code::RateLimited, full).with_retry_after_ms(10_000)
         })?;
         let (missed, receiver) = match last_event_id {
@@ -68,8 +61,7 @@ impl Engine {
         };
         let listener = Listener {
             engine: self.clone(),
-            tenant_id: caller.tenant_id,
-            user_id: caller.user_id,
+            caller: caller.clone(),
             missed: missed.into(),
             receiver,
             place,
@@ -93,18 +85,19 @@ impl Listener {
         }
     }
 
-    /// The user may have lost the right since the stream began; asked of a cache.
+    /// The right may be lost since the stream began, or the token ended, as by a sign-out; asked of a cache.
     async fn may_hear(&self) -> bool {
-        let Some(user_id) = self.user_id else { return true };
-        let rights = self.engine.access().identity().rights_of(self.tenant_id, user_id).await;
-        matches!(rights, Ok(Some(rights)) if rights.contains(Right::ActorsInspect))
+        let then = &self.caller;
+        let access = self.engine.access();
+        let now = access.caller_again(then.tenant_id, then.user_id, then.token_id, String::new());
+        now.await.is_ok_and(|now| now.rights.contains(Right::ActorsInspect))
     }
 
-    /// The next event of the tenant; none once the engine stops, or the right is lost.
+    /// The next event of the tenant; none once the engine stops, or the caller may not hear it any more.
     async fn heard(&mut self) -> Option<Heard> {
         while !self.engine.services().is_draining() && self.may_hear().await {
             match tokio::time::timeout(STOP_NOTICED, self.receiver.recv()).await {
-                Ok(Ok(event)) if event.tenant_id == self.tenant_id => return Some(Heard::Event(event)),
+                Ok(Ok(event)) if event.tenant_id == self.caller.tenant_id => return Some(Heard::Event(event)),
                 Ok(Ok(_)) | Err(_) => {}
                 Ok(Err(RecvError::Lagged(count))) => return Some(Heard::Lost(count)),
                 Ok(Err(RecvError::Closed)) => return None,

@@ -128,6 +128,22 @@ async fn events_stream_and_can_be_resumed() {
     assert!(resumed.next().await.is_none());
 }
 
+#[actix_web::test]
+async fn an_event_stream_ends_with_its_token() {
+    let api = Api::start(&[]).await;
+    let body = json!({"name": "screen on the wall", "rights": ["actors.inspect"]});
+    let made = api.post("/api/v1/tokens", body).await.expect(201);
+    let screen = api.with_token(made.body["token"].as_str().unwrap());
+    let mut live = Listener::open(&screen, None).await;
+    let body = json!({"identifier": "1", "data": {}});
+    api.post("/api/v1/transactions", body.clone()).await.expect(201);
+    assert_eq!(live.next().await.unwrap().1, "transaction.ready");
+    api.delete(&format!("/api/v1/tokens/{}", made.body["id"].as_str().unwrap()))
+        .await
+        .expect(204);
+    assert!(live.next().await.is_none());
+}
+
 /// A client of server-sent events.
 struct Listener {
     body: std::pin::Pin<Box<dyn futures_util::Stream<Item = Vec<u8>>>>,

@@ -62,7 +62,12 @@ impl Api {
             .post("/api/v1/tokens", json!({"name": rights.join(" "), "rights": rights}))
             .await
             .expect(201);
-        self.other(self.client.with_token(token.body["token"].as_str().unwrap()))
+        self.with_token(token.body["token"].as_str().unwrap())
+    }
+
+    /// The same engine, with this token.
+    pub fn with_token(&self, token: &str) -> Api {
+        self.other(self.client.with_token(token))
     }
 
     /// The same engine, in a new tenant.
