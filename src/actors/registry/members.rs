@@ -103,11 +103,12 @@ impl Registry {
         }
     }
 
-    /// Reads the row, after a wait, and makes who lives agree with it.
+    /// Reads the row, after a wait, and makes who lives agree with it. An instance that was started meanwhile has read a row of its
+    /// own: it is left alone.
     fn look_at_member(&self, kind: &'static str, tenant: TenantId, id: Uuid, wait: Duration, ctx: &mut Context<Self>) {
-        let Some(rows) = self.clan(kind).map(|clan| clan.family.rows.clone()) else {
-            return;
-        };
+        let Some(clan) = self.clan(kind) else { return };
+        let rows = clan.family.rows.clone();
+        let seen = clan.members.get(&id).map(|place| place.serial);
         let clock = self.services.clock.clone();
         let pause = clock.sleep(wait);
         let row = async move {
@@ -123,7 +124,13 @@ impl Registry {
             }
         };
         let looked = wrap_future::<_, Self>(row);
-        ctx.spawn(looked.map(move |row, registry, ctx| registry.reconcile_member(kind, id, row, ctx)));
+        ctx.spawn(looked.map(move |row, registry: &mut Self, ctx| {
+            let known = registry.clan(kind).and_then(|clan| clan.members.get(&id));
+            let lives = known.filter(|place| place.links.is_some());
+            if lives.is_none_or(|place| Some(place.serial) == seen) {
+                registry.reconcile_member(kind, id, row, ctx);
+            }
+        }));
     }
 
     /// Those that a filter finds, at most as many as it asks for of each kind.

@@ -219,8 +219,10 @@ impl Registry {
         ctx.spawn(wrap_future::<_, Self>(pages).map(|(), _: &mut Self, ctx| Self::sweep_after(next, ctx)));
     }
 
-    /// Reads the row, after a wait, and makes who lives agree with it.
+    /// Reads the row, after a wait, and makes who lives agree with it. An instance that was started meanwhile has a row of its own,
+    /// perhaps newer than this one, and perhaps a run on request to do: it is left alone.
     fn look_at(&self, tenant_id: TenantId, id: CallApiId, wait: Duration, ctx: &mut Context<Self>) {
+        let seen = self.roster.get(&id).map(|child| child.serial);
         let services = self.services.clone();
         let pause = services.clock.sleep(wait);
         let row = async move {
@@ -236,7 +238,12 @@ impl Registry {
             }
         };
         let looked = wrap_future::<_, Self>(row);
-        ctx.spawn(looked.map(move |row, registry, ctx| registry.reconcile(id, row.map(Box::new), ctx)));
+        ctx.spawn(looked.map(move |row, registry: &mut Self, ctx| {
+            let lives = registry.roster.get(&id).filter(|child| child.addr.is_some());
+            if lives.is_none_or(|child| Some(child.serial) == seen) {
+                registry.reconcile(id, row.map(Box::new), ctx);
+            }
+        }));
     }
 
     pub(super) fn swept(&mut self, swept: Swept, ctx: &mut Context<Self>) {
