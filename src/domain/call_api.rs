@@ -6,7 +6,8 @@ use crate::domain::ids::{ClientId, UserId};
 use crate::domain::schedule::{Misfire, Overlap};
 
 pub use checks::{
-    FREQUENCY_SECONDS_ADVISED, HEADER_VALUE_BYTES_MAX, HEADERS_MAX, check_header_name, check_script, schedule_of,
+    FREQUENCY_SECONDS_ADVISED, HEADER_VALUE_BYTES_MAX, HEADERS_MAX, SCRIPT_MS_MAX, check_header_name, check_script,
+    schedule_of,
 };
 pub use headers::{Header, HeaderValue, MaskedSecret, SecretHeader};
 

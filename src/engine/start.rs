@@ -29,6 +29,7 @@ use crate::{
         system::ActorSystem,
     },
     clock::Clock,
+    domain::call_api::SCRIPT_MS_MAX,
     engine::{Engine, Inner, access::Access, identity, overview},
     error::{Error, Result},
     http::{HttpSettings, Outbound},
@@ -210,6 +211,8 @@ fn pool_settings(settings: &Settings, worker: Option<PathBuf>) -> PoolSettings {
     PoolSettings {
         workers,
         wall_ms: script.wall_ms,
+        // Whatever a call or the setting may allow itself.
+        wall_ms_max: script.wall_ms.max(SCRIPT_MS_MAX.into()),
         heap_mib: script.heap_mib,
         input_bytes_max: script.input_bytes_max,
         output_bytes_max: script.output_bytes_max,
@@ -219,7 +222,6 @@ fn pool_settings(settings: &Settings, worker: Option<PathBuf>) -> PoolSettings {
             program: worker,
             ..WorkerCommand::default()
         },
-        ..PoolSettings::default()
     }
 }
 
@@ -257,4 +259,17 @@ fn read_the_hour_back(services: &Arc<Services>) {
 /// An error at the start is for the operator, who must see what it says.
 fn operator(error: impl std::error::Error + Send + Sync + 'static) -> Error {
     Error::new(crate::error::Code::Unavailable, error.to_string()).with_source(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_script_may_take_as_long_as_its_call_says() {
+        let mut settings = Settings::base().unwrap();
+        assert_eq!(pool_settings(&settings, None).wall_ms_max, u64::from(SCRIPT_MS_MAX));
+        settings.script.wall_ms = 60_000;
+        assert_eq!(pool_settings(&settings, None).wall_ms_max, 60_000);
+    }
 }
