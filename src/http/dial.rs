@@ -58,7 +58,7 @@ impl Service<ConnectInfo<Uri>> for Dialer {
                 .trim_start_matches('[')
                 .trim_end_matches(']')
                 .to_owned();
-            let step = Cell::new(Step::Connect);
+            let step = Cell::new(Step::Dns);
             let made = tokio::time::timeout(dialer.timeout, dialer.dial(&host, port, &step)).await;
             match made.unwrap_or_else(|_| Err(dialer.too_slow(&host, port, step.get()))) {
                 Ok(io) => Ok(Connection::new(uri, Wire::new(io, dialer.head_bytes_max))),
@@ -71,6 +71,7 @@ impl Service<ConnectInfo<Uri>> for Dialer {
 impl Dialer {
     async fn dial(&self, host: &str, port: u16, step: &Cell<Step>) -> Result<Io, Error> {
         let addresses = self.resolve(host, port).await?;
+        step.set(Step::Connect);
         let stream = connect(&addresses, host, port).await?;
         // Requests are written whole; waiting for more only delays small ones.
         let _ = stream.set_nodelay(true);
@@ -119,12 +120,12 @@ impl Dialer {
 
     fn too_slow(&self, host: &str, port: u16, step: Step) -> Error {
         let waited_ms = self.timeout.as_millis();
-        let what = if step == Step::Tls {
-            "no TLS handshake with"
-        } else {
-            "no connection to"
+        let what = match step {
+            Step::Dns => format!("no answer to what the address of {host} is"),
+            Step::Tls => format!("no TLS handshake with {host}:{port}"),
+            _ => format!("no connection to {host}:{port}"),
         };
-        Error::new(step, format!("{what} {host}:{port} within {waited_ms} ms"))
+        Error::new(step, format!("{what} within {waited_ms} ms"))
     }
 }
 
