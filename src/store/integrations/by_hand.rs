@@ -1,6 +1,9 @@
 //! What a person does with an item of the queue.
 
-use sea_orm::{ActiveValue::Set, ColumnTrait, Condition, DatabaseTransaction, EntityTrait, QueryFilter, QuerySelect};
+use sea_orm::{
+    ActiveValue::{NotSet, Set},
+    ColumnTrait, Condition, DatabaseTransaction, EntityTrait, QueryFilter, QuerySelect,
+};
 use uuid::Uuid;
 
 use super::queue::{item, open_again_where, opened};
@@ -77,9 +80,11 @@ impl Store {
                 }
                 let now = clock.now_us();
                 let change = match what {
+                    // Its due time stays: the actor, which is told to, begins it in any case, and nobody else before that.
                     ByHand::Execute if matches!(found.state, QueueState::Pending | QueueState::Failed) => {
                         Entity::update_many().set(ActiveModel {
                             attempt: Set(found.attempt.into()),
+                            due_at: NotSet,
                             ..opened(now)
                         })
                     }
