@@ -101,6 +101,7 @@ pub(super) async fn write(
     runs::note(transaction, texts, &sorted.runs, &sorted.states).await?;
     runs::samples(transaction, texts, &sorted.runs).await?;
     states::update(transaction, texts, &finished, &sorted.states, clock.now_us()).await?;
+    states::audit(transaction, &finished, clock).await?;
     background::write(transaction, texts, entries, &mut answers, clock).await?;
     for ((place, sifted), finished) in sorted.run_places.iter().zip(&sifted).zip(&finished) {
         if let Some(answer) = answers.get_mut(*place) {

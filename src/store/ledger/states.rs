@@ -2,13 +2,20 @@
 //! meanwhile does not come back.
 
 use sea_orm::{DatabaseTransaction, Value};
+use serde_json::json;
 
 use super::{
     CallState, StateCommit,
     rows::{Shape, Texts},
     runs::{Finished, saturating},
 };
-use crate::store::Result;
+use crate::{
+    clock::Clock,
+    store::{
+        Result,
+        audit::{self, Entry},
+    },
+};
 
 /// Column 5 is null where no run is to be shown as the last one, column 12 where the scripts' state stays.
 pub(super) const UPDATE: Shape = Shape {
@@ -53,6 +60,28 @@ pub(super) async fn update(
         push(&mut values, commit.call_api_id.uuid(), &commit.state, None, now_us);
     }
     texts.execute(transaction, &UPDATE, values).await?;
+    Ok(())
+}
+
+/// What the engine deactivates is audited like what a person does.
+pub(super) async fn audit(transaction: &DatabaseTransaction, runs: &[Finished<'_>], clock: &Clock) -> Result<()> {
+    for Finished { commit, .. } in runs {
+        let Some(deactivated) = &commit.state.deactivated else {
+            continue;
+        };
+        let entry = Entry {
+            tenant_id: commit.tenant_id,
+            user_id: None,
+            token_id: None,
+            action: "call_api.deactivate",
+            resource_kind: "call_api",
+            resource_id: Some(commit.call_api_id.to_string()),
+            before: Some(json!({ "active": true })),
+            after: Some(json!({ "active": false, "statusReason": deactivated.reason })),
+            request_id: None,
+        };
+        audit::record(transaction, clock, entry).await?;
+    }
     Ok(())
 }
 

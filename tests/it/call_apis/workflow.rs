@@ -143,6 +143,13 @@ async fn abort_keeps_the_call_active_and_an_error_deactivates_it() {
         "{reason}"
     );
     assert_eq!(shown.body["lastRun"]["outcome"], "script_error");
+    let audited = api.get(&format!("/api/v1/audit?resourceId={throws}")).await.expect(200);
+    let row = &audited.body["items"][0];
+    assert_eq!(
+        (&row["action"], &row["userId"], &row["after"]["statusReason"]),
+        (&json!("call_api.deactivate"), &Value::Null, &json!(reason)),
+        "{row:#}"
+    );
 
     // The engine's deactivation opens it for editing; the reason stays until somebody acts on it.
     let patched = api
