@@ -2,14 +2,10 @@
 
 use super::View;
 use crate::{
-    domain::rights::Right,
     engine::{Engine, call_apis::CallApi},
     error::Result,
-    store::{Page, page::LIMIT_MAX},
+    gateway::console::clients,
 };
-
-/// Most clients that the choice shows.
-const CLIENTS_MAX: usize = 1_000;
 
 /// Ids and names.
 pub(super) struct Choices {
@@ -30,24 +26,10 @@ impl Choices {
 }
 
 async fn clients(view: &View, engine: &Engine, call: Option<&CallApi>) -> Result<Vec<(String, String)>> {
-    if !view.may(Right::CallsManage) && !view.may(Right::ClientsManage) {
-        let chosen = call.and_then(|call| call.definition.client_id);
-        let names = engine.names().clients(view.caller(), chosen).await?;
-        return Ok(names.into_iter().map(|(id, name)| (id.to_string(), name)).collect());
+    if let Some(clients) = clients::choices(view, engine).await? {
+        return Ok(clients);
     }
-    let mut clients = Vec::new();
-    let mut page = Page::new(Some(LIMIT_MAX), None);
-    while clients.len() < CLIENTS_MAX {
-        let paged = engine.clients().list(view.caller(), page).await?;
-        clients.extend(
-            paged
-                .items
-                .into_iter()
-                .map(|client| (client.id.to_string(), client.name)),
-        );
-        let Some(cursor) = paged.next_cursor else { break };
-        page = Page::new(Some(LIMIT_MAX), Some(cursor));
-    }
-    clients.sort_by_cached_key(|(_, name)| name.to_lowercase());
-    Ok(clients)
+    let chosen = call.and_then(|call| call.definition.client_id);
+    let names = engine.names().clients(view.caller(), chosen).await?;
+    Ok(names.into_iter().map(|(id, name)| (id.to_string(), name)).collect())
 }

@@ -25,7 +25,10 @@ use crate::{
     http::{Check, Merge},
 };
 
+mod choices;
 mod fields;
+
+pub(super) use choices::choices;
 
 const HERE: Here = Here::Clients;
 /// The way to the list.

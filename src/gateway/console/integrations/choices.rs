@@ -1,4 +1,4 @@
-//! What can be chosen in forms of integrations: other entities, clients, connections, partner functions.
+//! What can be chosen in forms of integrations: other entities, connections, partner functions.
 
 use super::{listed, number, text};
 use crate::{
@@ -6,7 +6,7 @@ use crate::{
     engine::{Engine, connections::Connection},
     error::Result,
     gateway::console::view::View,
-    store::{Page, listing::Window, page::LIMIT_MAX},
+    store::{listing::Window, page::LIMIT_MAX},
 };
 
 /// Most that a choice offers; whoever has more enters ids through the API.
@@ -35,22 +35,6 @@ pub(super) async fn entities(view: &View, engine: &Engine, set: EntitySet) -> Re
                 text(entity, name).to_owned(),
             )
         })
-        .collect())
-}
-
-/// Clients of this tenant; none where the person may not see them.
-pub(super) async fn clients(view: &View, engine: &Engine) -> Result<Vec<Choice>> {
-    if !view.may(Right::ClientsManage) && !view.may(Right::CallsManage) {
-        return Ok(Vec::new());
-    }
-    let found = engine
-        .clients()
-        .list(view.caller(), Page::new(Some(LIMIT_MAX), None))
-        .await?;
-    Ok(found
-        .items
-        .into_iter()
-        .map(|client| (client.id.to_string(), client.name))
         .collect())
 }
 

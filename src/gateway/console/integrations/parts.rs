@@ -20,6 +20,7 @@ use crate::{
     error::{Code, Error, Result},
     gateway::{
         console::{
+            clients,
             form::{self, Form},
             shell::Here,
             ui::{self, Entry, Input, Wrong},
@@ -272,7 +273,7 @@ impl Offered {
         for Field(name, _, kind) in spec.fields {
             let offered = match kind {
                 Kind::Link(set) => choices::entities(view, engine, *set).await?,
-                Kind::Client => choices::clients(view, engine).await?,
+                Kind::Client => clients::choices(view, engine).await?.unwrap_or_default(),
                 Kind::Function => choices::functions(view, engine).await?,
                 _ => continue,
             };
