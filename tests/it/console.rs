@@ -10,6 +10,7 @@ mod connections_pages;
 mod data;
 mod frame;
 mod integrations;
+mod live;
 mod overview;
 mod overview_pages;
 mod records_pages;

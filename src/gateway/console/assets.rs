@@ -31,6 +31,7 @@ const FILES: &[(&str, &str, &str)] = &[
     ("live.js", MODULE, include_str!("assets/live.js")),
     ("marks.js", MODULE, include_str!("assets/marks.js")),
     ("parts.js", MODULE, include_str!("assets/parts.js")),
+    ("patch.js", MODULE, include_str!("assets/patch.js")),
     ("rows.js", MODULE, include_str!("assets/rows.js")),
     ("small.js", MODULE, include_str!("assets/small.js")),
     ("times.js", MODULE, include_str!("assets/times.js")),

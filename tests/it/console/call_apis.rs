@@ -21,6 +21,8 @@ async fn the_example_workflow_is_walked_in_a_browser() {
     // 1 to 3: endpoint, authentication header, body.
     browser.fill("Name", "RFQ import").await;
     browser.fill("URL", &upstream.url("/rfqs")).await;
+    // The first run begins at once, and the next ones are this test's own.
+    browser.fill("Frequency (sec)", "3600").await;
     browser.choose("Method", "POST").await;
     browser.press("Add Header").await;
     browser.fill("Value", "hush-hush-key").await;
@@ -32,6 +34,9 @@ async fn the_example_workflow_is_walked_in_a_browser() {
             "return JSON.stringify({\nid: 1001,\nstatus: \"New\"\n});",
         )
         .await;
+    // Far more than they need, also on a busy machine.
+    browser.press("Errors, missed times and limits").await;
+    browser.fill("Time limit of a script (ms)", "10000").await;
     browser.press("Show next due times").await;
     browser.see("If it were activated now").await;
 

@@ -30,7 +30,9 @@ async fn an_integration_is_made_used_and_its_abandoned_item_retried() {
     browser.press("Approve").await;
     browser.see("The consent is changed.").await;
     browser.press("Its queue").await;
-    browser.see("Abandoned").await;
+    let abandoned =
+        "return [...document.querySelectorAll('td .badge')].some((badge) => badge.textContent === 'Abandoned')";
+    browser.until("the item is abandoned", abandoned, &[]).await;
     browser.judge().await;
     browser.press("INV-1").await;
     browser.see("the books are closed").await;

@@ -149,7 +149,14 @@ impl Browser {
 
     /// Ticks the box with this label, or takes the tick away.
     pub async fn tick(&self, label: &str) {
-        self.field(label).await.click().await.unwrap();
+        let field = self
+            .find(
+                &format!("a field {label:?}"),
+                "return heldStill(labelled(arguments[0]))",
+                label,
+            )
+            .await;
+        self.click(field).await;
     }
 
     /// Presses the button or link with these words; in an open dialog, if there is one.
@@ -157,11 +164,17 @@ impl Browser {
         let button = self
             .find(
                 &format!("a button or link {words:?}"),
-                "return pressable(arguments[0])",
+                "return heldStill(pressable(arguments[0]))",
                 words,
             )
             .await;
-        button.click().await.unwrap();
+        self.click(button).await;
+    }
+
+    async fn click(&self, element: Element) {
+        element.click().await.unwrap();
+        // Where this led to another page, there is nothing to thaw.
+        let _ = self.client.execute(&format!("{FIND}\nthaw()"), Vec::new()).await;
     }
 
     /// The control with this label.
@@ -205,7 +218,8 @@ impl Browser {
 
     /// Walks through the page with Tab: every control is reached, in the order of the page, and shows that it has the focus.
     pub async fn walk(&self) {
-        let expected = self.run("return tabbable().length", &[]).await.as_u64().unwrap();
+        let expected = self.run("still(); return tabbable().length", &[]).await;
+        let expected = expected.as_u64().unwrap();
         // From the very beginning, wherever the focus is now.
         let begin = "document.body.tabIndex = -1; document.body.focus(); document.body.removeAttribute('tabindex'); return null";
         self.run(begin, &[]).await;
@@ -221,6 +235,7 @@ impl Browser {
                 self.key("Escape").await;
             }
         }
+        self.run("thaw(); return null", &[]).await;
     }
 
     /// Presses a key in the element that has the focus.

@@ -1,5 +1,8 @@
 // Parts with data-live are made anew when something happens that they show. The server makes them: the page is asked for again,
-// at most once a second, and only the parts whose kinds of events came are put in. What is being edited is left alone.
+// at most once a second, and only the parts whose kinds of events came are put in. What is being edited is left alone, and so is all
+// as long as a question is open: what it is about must not go away.
+
+import { patch } from './patch.js';
 
 const PAUSE_MS = 1000;
 /** Without the right to hear events, and for what only time changes. */
@@ -29,7 +32,7 @@ export function live(prepare) {
       if (answer.redirected) return location.reload();
       if (answer.ok) {
         const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
-        ids.forEach((id) => replace(document.getElementById(id), page.getElementById(id), prepare));
+        ids.filter((id) => !renew(document.getElementById(id), page.getElementById(id), prepare)).forEach((id) => stale.add(id));
       }
     } catch {
       // The server is away for a moment; the next event or look tries again.
@@ -67,17 +70,20 @@ function kinds() {
   return new Set([...document.querySelectorAll('[data-live]')].flatMap((part) => part.dataset.live.split(' ')));
 }
 
-function replace(old, fresh, prepare) {
-  if (!old || !fresh || old.contains(document.activeElement) && document.activeElement.matches('input, select, textarea')) return;
+/** Says whether that is done: not as long as a question is open, or the part waits for an answer. */
+function renew(old, fresh, prepare) {
+  if (!old || !fresh) return true;
+  if (document.querySelector('dialog[open]') || old.getAttribute('aria-busy') === 'true') return false;
   const focused = old.contains(document.activeElement) ? document.activeElement : null;
-  const again = focused && (focused.id ? `#${CSS.escape(focused.id)}` : focused.getAttribute('href') && `a[href="${CSS.escape(focused.getAttribute('href'))}"]`);
-  const ticked = [...old.querySelectorAll('input[type="checkbox"][data-keep]:checked')].map((box) => box.value);
-  const opened = [...old.querySelectorAll('details[open][id]')].map((details) => details.id);
+  // Its listeners come along with what is taken out of it.
   prepare(fresh);
-  if (old.innerHTML === fresh.innerHTML) return;
-  old.replaceChildren(...document.importNode(fresh, true).childNodes);
-  opened.forEach((id) => { const details = document.getElementById(id); if (details) details.open = true; });
-  ticked.forEach((value) => { const box = old.querySelector(`input[data-keep][value="${CSS.escape(value)}"]`); if (box) box.checked = true; });
-  prepare(old);
-  if (again) old.querySelector(again)?.focus({ preventScroll: true });
+  patch(old, fresh);
+  if (focused && !focused.isConnected) at(old, focused)?.focus({ preventScroll: true });
+  return true;
+}
+
+/** The focused thing is not there any more: another one that leads to the same. */
+function at(part, gone) {
+  const href = gone.getAttribute('href');
+  return href && part.querySelector(`a[href="${CSS.escape(href)}"]`);
 }

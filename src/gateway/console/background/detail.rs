@@ -52,7 +52,7 @@ pub(super) async fn detail(view: View, engine: web::Data<Engine>, id: PathId<Bac
         @if !item.status.is_end() { span data-live-clock {} }
     };
     let content = html! {
-        (ui::head(&view, WAY, &title, &cancel(&view, &item)))
+        (ui::head(&view, WAY, &title, &ui::live_actions(EVENTS, &cancel(&view, &item))))
         (ui::live("request", EVENTS, &live))
     };
     Ok(view.page(HERE, &title, &content))

@@ -192,7 +192,7 @@ fn ran(view: &View, call: &CallApi, ended: &RunNow) -> Markup {
 fn markup(view: &View, shown: &Shown<'_>, wrong: &Wrong) -> Markup {
     let title = shown.call.map_or(NEW, |call| &call.definition.name);
     html! {
-        (ui::head(view, WAY, title, &html! { @if let Some(call) = shown.call { (actions(view, call)) } }))
+        (ui::head(view, WAY, title, &html! { @if let Some(call) = shown.call { (ui::live_actions(EVENTS, &actions(view, call))) } }))
         @if let Some(call) = shown.call {
             div #ran data-into-target aria-live="polite" {}
             (ui::live("call-state", EVENTS, &state(view, call)))

@@ -37,7 +37,7 @@ pub(super) async fn show(
     let listed = automations.runs(view.caller(), ids.0, ids.1, page).await?;
     let path = of.path(&rest_of(ids.1));
     let content = html! {
-        (of.head(&view, &[("Automations", REST)], title(&shown), &actions(&view, &of, &shown)))
+        (of.head(&view, &[("Automations", REST)], title(&shown), &ui::live_actions(EVENTS, &actions(&view, &of, &shown))))
         div #ran data-into-target aria-live="polite" {}
         (ui::live("automation", EVENTS, &html! {
             (of.standing(&view))

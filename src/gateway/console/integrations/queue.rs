@@ -162,7 +162,7 @@ fn page(view: &View, id: i64, title: &str, item: &Entity) -> Markup {
     let name = inside(item, "Integration").map_or("", |one| text(one, "IntegrationName"));
     let log = inside(item, "ActionLog");
     html! {
-        (ui::head(view, &[("Exchange", ""), ("Queue", "/queue")], title, &actions))
+        (ui::head(view, &[("Exchange", ""), ("Queue", "/queue")], title, &ui::live_actions(KINDS, &actions)))
         (ui::live("item", KINDS, &html! {
             div .card {
                 (ui::facts(&[

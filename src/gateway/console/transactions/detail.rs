@@ -56,7 +56,7 @@ pub(super) async fn detail(
         (ui::pager(&view, &path, "", cursor.as_deref(), changes.next_cursor.as_deref()))
     };
     let content = html! {
-        (ui::head(&view, WAY, &item.identifier, &actions(&view, &item)))
+        (ui::head(&view, WAY, &item.identifier, &ui::live_actions("transaction.ready", &actions(&view, &item))))
         (ui::live("transaction", "transaction.ready", &live))
     };
     Ok(view.page(HERE, &item.identifier, &content))

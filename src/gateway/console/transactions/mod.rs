@@ -145,7 +145,7 @@ fn row(view: &View, item: &Transaction, names: &Names, may_settle: bool) -> Mark
                 td .choose {
                     @if waits {
                         label {
-                            input type="checkbox" name="ids" value=(item.id) data-keep;
+                            input type="checkbox" name="ids" value=(item.id);
                             span .hidden { "Tick " (item.identifier) }
                         }
                     }

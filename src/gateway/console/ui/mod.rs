@@ -193,6 +193,11 @@ pub(super) fn live(id: &str, kinds: &str, content: &Markup) -> Markup {
     html! { div id=(id) data-live=(kinds) { (content) } }
 }
 
+/// What can be done with the thing of a page, in its head: it goes with the thing's state, as [`live`] does.
+pub(super) fn live_actions(kinds: &str, actions: &Markup) -> Markup {
+    live("actions", kinds, actions)
+}
+
 /// A list as a table that scrolls within itself.
 pub(super) fn table(caption: &str, headings: &[&str], rows: &[Markup]) -> Markup {
     html! {

@@ -122,7 +122,7 @@ async fn shown(
     let kinds =
         "webhook.delivered webhook.failed webhook.retried webhook.disabled background.finished background.cancelled";
     let content = html! {
-        (ui::head(view, WAY, &found.url, &actions(view, found)))
+        (ui::head(view, WAY, &found.url, &ui::live_actions(kinds, &actions(view, found))))
         @if let Some(secret) = &secret { (secret) }
         (ui::live("subscription", kinds, &live))
     };

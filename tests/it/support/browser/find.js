@@ -5,6 +5,7 @@ const words = (element) => element.textContent.replace(/\*/g, '').replace(/\s+/g
 /** An open dialog is all that can be used. */
 const here = () => [...document.querySelectorAll('dialog[open]')].pop() ?? document;
 
+/** Also by what a select offers: for words that are among its choices, look for the element. */
 function shows(text) {
   return document.body.innerText.replace(/\s+/g, ' ').includes(text.replace(/\s+/g, ' '));
 }
@@ -28,6 +29,21 @@ function choose(label, text) {
 function pressable(text) {
   const all = [...here().querySelectorAll('button, a[href], summary')].filter((one) => seen(one) && !one.disabled);
   return all.find((one) => words(one) === text || one.ariaLabel === text) ?? null;
+}
+
+/** Live parts wait with what is new, until thaw() or another page: what is being done to them is done in several steps. */
+function still() {
+  document.querySelectorAll('[data-live]').forEach((part) => part.setAttribute('aria-busy', 'true'));
+}
+
+function thaw() {
+  document.querySelectorAll('[data-live]').forEach((part) => part.removeAttribute('aria-busy'));
+}
+
+/** What is found in a live part has to be there until it is pressed. */
+function heldStill(found) {
+  if (found?.closest('[data-live]')) still();
+  return found;
 }
 
 /** What Tab should reach, in the order of the page. */
