@@ -132,7 +132,11 @@ impl Stage {
     }
 
     async fn phase(&self) -> &'static str {
-        self.seen().await.unwrap().phase
+        loop {
+            if let Some(seen) = self.seen().await {
+                return seen.phase;
+            }
+        }
     }
 
     /// Waits until the connection's actor has read its row as it is now: it is told of a change, and reads after that.

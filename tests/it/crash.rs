@@ -105,8 +105,8 @@ async fn survive(url: &str) {
                 orrery
             }
         };
+        eventually("it has script workers", || async { !orrery.children().is_empty() }).await;
         let workers = orrery.children();
-        assert!(!workers.is_empty(), "it has script workers");
         orrery.kill();
         eventually("its script workers end with it", || async {
             !workers

@@ -8,6 +8,7 @@ use serde_json::json;
 use crate::support::{
     engine::{Api, TestEngine},
     postgres::for_each_database,
+    scene::eventually,
 };
 
 #[tokio::test]
@@ -379,6 +380,8 @@ async fn health_metrics_and_documentation_need_no_token() {
     let test = TestEngine::start().await;
     let api = Api::anonymous(test.api.address);
     api.get("/health/live").await.expect(200);
+    // The first script worker has so long to start and no longer.
+    eventually("it is ready", || async { api.get("/health/ready").await.status == 200 }).await;
     let ready = api.get("/health/ready").await.expect(200);
     assert_eq!(ready.json["ready"], true, "{ready:?}");
     assert!(ready.json["scripts"]["missingConfinement"].is_array());
@@ -416,7 +419,7 @@ async fn documentation_can_be_switched_off() {
 #[tokio::test]
 async fn a_body_that_does_not_arrive_is_not_waited_for() {
     let mut start = TestEngine::prepare();
-    start.settings.server.request_timeout_ms = 3_000;
+    start.settings.server.request_timeout_ms = 5_000;
     let test = start.start().await;
     let reply = test
         .api

@@ -166,11 +166,14 @@ async fn hostile_upstreams() {
             stage.upstream.wait_for(path, 1).await;
         }
     }
+    let gated = Behaviour::Gated(Box::new(Behaviour::Json(json!([]))));
+    stage.upstream.on("/gated", gated);
+    let waiting = stage.call("/gated", json!({"timeoutMs": 600_000})).await;
+    stage.upstream.wait_for("/gated", 1).await;
     stage.neighbour_runs().await;
-    for id in &hanging {
-        let call = stage.shown(id).await;
-        assert!(call["lastRun"].is_null(), "the neighbour ran meanwhile: {call:#}");
-    }
+    let call = stage.shown(&waiting).await;
+    assert!(call["lastRun"].is_null(), "the neighbour ran meanwhile: {call:#}");
+    stage.upstream.open_gate();
     let mut hanging = hanging.into_iter();
     for (path, _, step, part) in table {
         let hangs = step == "timeout";
@@ -190,7 +193,7 @@ async fn hostile_upstreams() {
         assert!(message.contains(part), "{path}: {error}");
         assert!(error["step"] == step, "{path}: {error}");
         let took_ms = run["durationMs"].as_u64().unwrap();
-        assert!(!hangs || took_ms < 2 * HANGS_MS, "{path}: {run}");
+        assert!(!hangs || took_ms < 4 * HANGS_MS, "{path}: {run}");
         let more = stage.orrery.resident_bytes().saturating_sub(before);
         assert!(more < MORE_BYTES_MAX, "{path}: {} MiB more", more >> 20);
     }
@@ -222,7 +225,7 @@ async fn hostile_scripts() {
     ];
     for (script, parts) in table {
         // What the first one runs into; the others have time enough.
-        let script_ms = if parts == ["1000 ms"] { 1_000 } else { 10_000 };
+        let script_ms = if parts == ["1000 ms"] { 1_000 } else { 30_000 };
         let changes = json!({"responseScript": script, "limits": {"scriptMs": script_ms}});
         let id = stage.call("/items", changes).await;
         let call = stage.ended(&id).await;

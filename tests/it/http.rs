@@ -94,21 +94,26 @@ async fn one_deadline_for_everything() {
         .on("/slow", Behaviour::Drip(vec![b'x'; 100_000]))
         .on("/drip", Behaviour::Drip(b"[1,2]".to_vec()));
     let outbound = outbound(&[&upstream]);
-    for (path, words) in [
+    let late = [
         ("/hang", "an answer"),
         ("/head", "the rest of the answer"),
         ("/slow", "the rest"),
-    ] {
+    ];
+    let sent = late.map(|(path, _)| {
         let mut request = get(upstream.url(path));
-        request.timeout_ms = 3_000;
-        let error = outbound.send(request).await.unwrap_err();
+        request.timeout_ms = 10_000;
+        outbound.send(request)
+    });
+    let ends = futures_util::future::join_all(sent).await;
+    for ((path, words), end) in late.into_iter().zip(ends) {
+        let error = end.unwrap_err();
         assert_eq!(
             (error.step, error.retry),
             (Step::Timeout, RetryClass::Transport),
             "{path}"
         );
         assert!(
-            error.message.contains("3000 ms") && error.message.contains(words),
+            error.message.contains("10000 ms") && error.message.contains(words),
             "{}",
             error.message
         );
@@ -274,10 +279,10 @@ async fn loopback_is_refused_unless_allowed() {
 
 #[actix_rt::test]
 async fn unreachable_and_unknown_hosts() {
-    let closed = std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
+    // Bound and without a listener: nobody else gets the port meanwhile.
+    let nobody = tokio::net::TcpSocket::new_v4().unwrap();
+    nobody.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let closed = nobody.local_addr().unwrap();
     let outbound = with_settings(HttpSettings {
         allow: vec!["127.0.0.1".into()],
         ..HttpSettings::default()
@@ -344,7 +349,6 @@ async fn tls_errors_have_their_own_step() {
     let plain = Upstream::start();
     let impatient = with_settings(HttpSettings {
         allow: vec!["localhost".into()],
-        connect_timeout_ms: 3_000,
         ..HttpSettings::default()
     });
     let (step, message) = failure(
@@ -352,7 +356,7 @@ async fn tls_errors_have_their_own_step() {
             .send(get(format!("https://localhost:{}/", plain.port())))
             .await,
     );
-    assert!(step == Step::Tls && message.contains("3000 ms"), "{message}");
+    assert!(step == Step::Tls && message.contains("10000 ms"), "{message}");
 }
 
 #[actix_rt::test]

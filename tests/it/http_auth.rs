@@ -247,7 +247,7 @@ async fn a_rate_that_cannot_be_met_is_refused_at_once() {
         ..Limits::default()
     });
     let request = || Request {
-        timeout_ms: 10_000,
+        timeout_ms: 35_000,
         ..as_client(&upstream, &client)
     };
     for _ in 0..2 {

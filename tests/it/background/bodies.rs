@@ -116,7 +116,7 @@ async fn a_body_that_does_not_come_is_a_408() {
 #[tokio::test]
 async fn what_the_store_takes_is_not_the_callers_time() {
     let mut start = TestEngine::prepare();
-    start.settings.server.request_timeout_ms = 2_000;
+    start.settings.server.request_timeout_ms = 5_000;
     // The store waits for the lock for longer than this test takes.
     start.settings.database.busy_timeout_ms = 60_000;
     let test = start.start().await;

@@ -161,7 +161,7 @@ async fn an_end_that_does_not_come_is_given_up() {
     upstream.on("/base/job", answer(202, &[("retry-after", "1")], ""));
     let scene = place(&upstream, |erp| {
         erp.follow_accepted = true;
-        erp.background_timeout_ms = 8_000;
+        erp.background_timeout_ms = 20_000;
     })
     .start()
     .await;
@@ -172,7 +172,7 @@ async fn an_end_that_does_not_come_is_given_up() {
         row.error
             .as_deref()
             .unwrap()
-            .contains("did not come to its end within 8000 ms"),
+            .contains("did not come to its end within 20000 ms"),
         "{row:?}"
     );
     scene.stop().await;

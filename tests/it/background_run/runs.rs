@@ -130,13 +130,17 @@ async fn what_goes_wrong_is_said() {
     );
     upstream.on("/base/hang", Behaviour::Hang);
     upstream.on("/base/closes", Behaviour::CloseAtOnce);
-    let mut place = place(&upstream, |erp| erp.background_timeout_ms = 8_000);
+    let mut place = place(&upstream, |_| {});
+    // The short time is for the one that runs into it.
+    let mut hasty = place.settings.upstreams[0].clone();
+    (hasty.prefix, hasty.background_timeout_ms) = ("/hasty".to_owned(), 8_000);
+    place.settings.upstreams.push(hasty);
     place.settings.background.response_bytes_max = 100_000;
     let scene = place.start().await;
     let cases = [
         (get("/erp/cut").to("/erp"), "ended the connection before the end"),
         (get("/erp/large").to("/erp"), "larger than 100000 bytes"),
-        (get("/erp/hang").to("/erp"), "did not answer within 8000 ms"),
+        (get("/hasty/hang").to("/hasty"), "did not answer within 8000 ms"),
         (
             post("/erp/closes", "{}").to("/erp"),
             "ended the connection without an answer",

@@ -7,6 +7,7 @@ use entity::{
     integration_queue::{self, Model},
 };
 use orrery::{
+    clock::{Clock, ManualClock},
     domain::{ids::TenantId, odata::EntitySet},
     engine::{caller::Caller, transactions::NewByHand},
     error::Result,
@@ -27,6 +28,8 @@ pub struct Acts {
     pub api: Api,
     pub tenant: TenantId,
     pub database: DatabaseConnection,
+    /// Stands still: an item that failed is not tried again before a test says so.
+    pub clock: ManualClock,
     numbers: AtomicI64,
 }
 
@@ -52,6 +55,8 @@ impl Acts {
     pub async fn open_with(change: impl FnOnce(&mut Settings)) -> Self {
         let mut start = TestEngine::prepare();
         change(&mut start.settings);
+        let (clock, manual) = Clock::manual(Clock::system().now());
+        start.clock = clock;
         let url = start.settings.database.url.clone();
         let engine = start.start().await;
         let tenant = engine.engine.store().tenant_by_company_id("1").await.unwrap().unwrap();
@@ -60,6 +65,7 @@ impl Acts {
             engine,
             tenant: tenant.id,
             database: Database::connect(url).await.unwrap(),
+            clock: manual,
             numbers: AtomicI64::new(1),
         }
     }

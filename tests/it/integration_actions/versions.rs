@@ -1,5 +1,7 @@
 //! Which version of its record an item is sent in, under which key, and what is stored with its end.
 
+use std::time::Duration;
+
 use entity::integration_queue;
 use orrery::{
     engine::caller::Caller,
@@ -116,6 +118,11 @@ async fn what_is_written_back_is_stored_with_the_end_of_its_item_or_not_at_all()
                 assert_eq!(record.1, 1, "{record:?}");
             }
             let_in(&acts).await;
+            eventually("the end is tried again, and written", || async {
+                acts.clock.advance(Duration::from_secs(1));
+                acts.item(item).await.state != "Processing"
+            })
+            .await;
         };
         let (ended, ()) = tokio::join!(acts.execute(item), looks);
         assert_eq!(

@@ -46,17 +46,18 @@ async fn prepared(url: &str, data: &std::path::Path, target: &Upstream) -> Defin
     definition
 }
 
-fn slow() -> Upstream {
+fn slow(latency_ms: u64) -> Upstream {
     let target = Upstream::start();
     let answer = Box::new(Behaviour::Json(json!({})));
-    target.on("/hook", Behaviour::Late(Duration::from_millis(60), answer));
+    target.on("/hook", Behaviour::Late(Duration::from_millis(latency_ms), answer));
     target
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn kill_9_in_the_middle_loses_nothing_and_repeats_under_the_same_key() {
     for_each_database(|url| async move {
-        let target = slow();
+        // Far from done in all of these lives, however late each is killed.
+        let target = slow(1_000);
         let data = tempfile::tempdir().unwrap();
         let definition = prepared(&url, data.path(), &target).await;
         for _ in 1..=3 {
@@ -66,6 +67,7 @@ async fn kill_9_in_the_middle_loses_nothing_and_repeats_under_the_same_key() {
             target.wait_for("/hook", before + 8).await;
             orrery.kill();
         }
+        target.on("/hook", Behaviour::Json(json!({})));
         let (mut orrery, _) = start(&url, data.path());
         let database = sea_orm::Database::connect(&url).await.unwrap();
         eventually("all are done", || async {
@@ -95,7 +97,7 @@ async fn kill_9_in_the_middle_loses_nothing_and_repeats_under_the_same_key() {
 async fn a_signal_lets_what_is_on_its_way_end_and_begins_nothing() {
     let directory = tempfile::tempdir().unwrap();
     let url = format!("sqlite://{}/orrery.db?mode=rwc", directory.path().display());
-    let target = slow();
+    let target = slow(60);
     let definition = prepared(&url, directory.path(), &target).await;
     let database = sea_orm::Database::connect(&url).await.unwrap();
     for life in 1..=2 {

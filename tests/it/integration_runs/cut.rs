@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use entity::integration_queue::{Column, Entity};
 use jiff::SignedDuration;
-use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, PaginatorTrait, QueryFilter};
+use sea_orm::{ColumnTrait, ConnectionTrait, DatabaseConnection, DbBackend, EntityTrait, PaginatorTrait, QueryFilter};
 
 use super::fixture::{Definition, items, logs, many, selects};
 use crate::{
@@ -25,6 +25,33 @@ const DAY: i64 = 86_400;
 async fn queued(database: &DatabaseConnection, of: &Definition) -> u64 {
     let of = Entity::find().filter(Column::ClientIntegrationId.eq(of.number));
     of.count(database).await.unwrap()
+}
+
+/// Each page takes a while from now on, so that a selection is far from its end however late it is cut.
+async fn slow_pages(database: &DatabaseConnection) {
+    let texts: &[&str] = match database.get_database_backend() {
+        DbBackend::Sqlite => &[
+            "CREATE VIEW a_while AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500000) \
+             SELECT count(*) FROM n",
+            "CREATE TRIGGER slow BEFORE INSERT ON integration_queue WHEN NEW.id % 500 = 0 BEGIN SELECT * FROM a_while; END",
+        ],
+        _ => &[
+            "CREATE FUNCTION a_while() RETURNS trigger LANGUAGE plpgsql AS \
+             $$ BEGIN PERFORM pg_sleep(0.5); RETURN NULL; END $$",
+            "CREATE TRIGGER slow BEFORE INSERT ON integration_queue FOR EACH STATEMENT EXECUTE FUNCTION a_while()",
+        ],
+    };
+    for text in texts {
+        database.execute_unprepared(text).await.unwrap();
+    }
+}
+
+async fn quick_pages(database: &DatabaseConnection) {
+    let text = match database.get_database_backend() {
+        DbBackend::Sqlite => "DROP TRIGGER slow",
+        _ => "DROP TRIGGER slow ON integration_queue",
+    };
+    database.execute_unprepared(text).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -54,6 +81,7 @@ async fn a_selection_that_is_cut_goes_on_and_queues_each_row_once() {
         let anchor = orrery::clock::Clock::system().now() - SignedDuration::from_secs(DAY + 60);
         definition.insert(&database, anchor).await;
 
+        slow_pages(&database).await;
         for life in 0..3 {
             let before = queued(&database, &definition).await;
             let (mut orrery, _) = start(&url, data.path());
@@ -70,6 +98,7 @@ async fn a_selection_that_is_cut_goes_on_and_queues_each_row_once() {
             assert!(after < SELECTED, "it was cut after its end: {after}");
             assert!(selects(&database, &definition).await, "the rest is to be selected");
         }
+        quick_pages(&database).await;
         let (orrery, _) = start(&url, data.path());
         eventually("the selection has ended", || async {
             !selects(&database, &definition).await

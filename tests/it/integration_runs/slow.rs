@@ -15,7 +15,7 @@ async fn a_run_whose_rows_take_too_long_to_find_fails_and_says_why() {
         let target = Upstream::start();
         target.on("/hook", Behaviour::Json(json!({})));
         let mut line = None;
-        let limited = |settings: &mut orrery::settings::Settings| settings.database.statement_seconds = 1;
+        let limited = |settings: &mut orrery::settings::Settings| settings.database.statement_seconds = 5;
         let mut runs = Runs::open_with(&url, &[&target], limited, |tenant| {
             let definition = Definition::of_records(1, tenant, &target.url("/hook"));
             vec![line.insert(definition).clone()]

@@ -32,7 +32,10 @@ async fn large_bodies_flow_through_little_memory() {
     upstream.on("/down", Behaviour::Pattern(BYTES));
     let directory = tempfile::tempdir().unwrap();
     let settings = directory.path().join("shop.toml");
-    let text = format!("[[upstreams]]\nprefix = \"/shop\"\ntarget = \"{}\"\n", upstream.url(""));
+    let text = format!(
+        "[[upstreams]]\nprefix = \"/shop\"\ntarget = \"{}\"\ntimeout_ms = 3600000\n",
+        upstream.url("")
+    );
     std::fs::write(&settings, text).unwrap();
     let database = format!("sqlite://{}/orrery.db?mode=rwc", directory.path().display());
     let orrery = Orrery::start(
@@ -118,7 +121,7 @@ async fn answers_that_are_cut_off_do_not_look_whole() {
     upstream.on("/api/late", Behaviour::HangAfterHead);
     let engine = engine_with(vec![
         entry("/shop", &upstream.url("/api"), json!({})),
-        entry("/slow", &upstream.url("/api"), json!({"timeout_ms": 3_000})),
+        entry("/slow", &upstream.url("/api"), json!({"timeout_ms": 10_000})),
     ])
     .await;
     for path in ["/shop/length", "/shop/chunks", "/slow/late"] {
@@ -253,7 +256,7 @@ async fn a_client_that_does_not_read_holds_nothing_beyond_the_deadline() {
         let bytes = 1 << 40;
         upstream.on("/api/endless", Behaviour::Endless { bytes, announced });
         upstream.on("/api/echo", Behaviour::Echo);
-        let settings = json!({"timeout_ms": 5_000, "at_once_max": 1, "client": "shop"});
+        let settings = json!({"timeout_ms": 15_000, "at_once_max": 1, "client": "shop"});
         let engine = engine(&upstream, settings).await;
         let client = json!({"name": "shop", "auth": {"kind": "none"}, "limits": {"concurrent": 1}});
         engine.api.post("/api/v1/clients", &client).await.expect(201);

@@ -15,9 +15,10 @@ async fn no_answer_is_a_problem_that_names_the_prefix_and_nothing_behind_it() {
     upstream.on("/api/words", Behaviour::NotHttp);
     upstream.on("/api/huge", Behaviour::HugeHead { bytes: 80_000 });
     upstream.on("/api/hang", Behaviour::Hang);
-    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    // Bound and without a listener: nobody else gets the port meanwhile.
+    let nobody = tokio::net::TcpSocket::new_v4().unwrap();
+    nobody.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let closed = nobody.local_addr().unwrap();
-    drop(nobody);
     let engine = engine_with(vec![
         entry("/shop", &upstream.url("/api"), json!({})),
         entry("/slow", &upstream.url("/api"), json!({"timeout_ms": 3_000})),
@@ -56,7 +57,7 @@ async fn no_answer_is_a_problem_that_names_the_prefix_and_nothing_behind_it() {
 async fn a_client_that_stops_sending_is_told_so() {
     let upstream = Upstream::start();
     upstream.on("/api/up", Behaviour::Echo);
-    let engine = engine(&upstream, json!({"timeout_ms": 3_000})).await;
+    let engine = engine(&upstream, json!({"timeout_ms": 10_000})).await;
     let mut raw = ask(&engine, "POST /shop/up", &[("transfer-encoding", "chunked")]).await;
     raw.send_chunk(b"the first part").await;
     let head = raw.head().await;

@@ -16,7 +16,7 @@ async fn an_endless_run_is_stopped_at_its_deadline() {
         "console.log('here'); return /^(a+)+$/.test('a'.repeat(40) + 'b')",
     ] {
         let mut job = job(Kind::Response, source);
-        job.wall_ms = Some(2_000);
+        job.wall_ms = Some(5_000);
         let error = script_error(&pool, job).await;
         let expected = if source.contains("Proxy") {
             [ScriptErrorKind::Deadline, ScriptErrorKind::TooLarge]

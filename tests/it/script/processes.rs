@@ -95,6 +95,7 @@ async fn a_long_run_does_not_hold_up_its_neighbours() {
 async fn kill_9_of_a_worker_is_an_error_of_its_run_alone() {
     let pool = ScriptPool::start(PoolSettings {
         heap_mib: 101,
+        wall_ms_max: 120_000,
         ..settings(1)
     })
     .unwrap();
@@ -102,7 +103,7 @@ async fn kill_9_of_a_worker_is_an_error_of_its_run_alone() {
     let bad = tokio::spawn({
         let pool = pool.clone();
         let mut job = job(Kind::Url, "console.log('started'); while (true) {}");
-        job.wall_ms = Some(10_000);
+        job.wall_ms = Some(120_000);
         async move { script_error(&pool, job).await }
     });
     eventually("the run is being executed", || pool.status().busy == 1).await;

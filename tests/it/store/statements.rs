@@ -14,7 +14,7 @@ async fn a_query_that_takes_too_long_is_stopped_and_says_so() {
     for_each_database(|url| async move {
         let mut start = TestEngine::prepare();
         url.clone_into(&mut start.settings.database.url);
-        start.settings.database.statement_seconds = 1;
+        start.settings.database.statement_seconds = 5;
         let test = start.start().await;
         let system = json!({"IntegrationSystemName": "Bank"});
         test.api.post("/OData/IntegrationSystems", &system).await.expect(201);

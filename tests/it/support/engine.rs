@@ -276,10 +276,13 @@ impl Ask {
             head.push_str(&format!("content-length: {}\r\n", body.len()));
         }
         head.push_str("\r\n");
-        stream.write_all(head.as_bytes()).await?;
-        if let Some(body) = &self.body {
-            // A server that refuses by the head alone may close before it has read everything.
-            let _ = stream.write_all(body).await;
+        // At once: a server that waits only so long for the rest must not have to wait for this machine.
+        let mut whole = head.into_bytes();
+        whole.extend_from_slice(self.body.as_deref().unwrap_or_default());
+        let sent = stream.write_all(&whole).await;
+        // A server that refuses by the head alone may close before it has read everything.
+        if self.body.is_none() {
+            sent?;
         }
         let mut bytes = Vec::new();
         let _ = stream.read_to_end(&mut bytes).await;

@@ -11,6 +11,8 @@ use super::upstream::Upstream;
 pub fn settings(upstreams: &[&Upstream]) -> HttpSettings {
     HttpSettings {
         allow: upstreams.iter().map(|upstream| upstream.address()).collect(),
+        // Connections are counted: one that lay idle while this machine was busy is not to be given up.
+        keep_alive_ms: 600_000,
         ..HttpSettings::default()
     }
 }

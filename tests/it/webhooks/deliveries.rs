@@ -252,7 +252,8 @@ async fn redirects_long_answers_and_retry_after() {
     let directory = tempfile::tempdir().unwrap();
     let url = format!("sqlite://{}/orrery.db?mode=rwc", directory.path().display());
     let mut hooks = Hooks::with(&url, &[&receiver, &other], Clock::system(), |settings| {
-        settings.webhooks.timeout_ms = 5_000;
+        // What `/half` runs into.
+        settings.webhooks.timeout_ms = 15_000;
     })
     .await;
     let moved = hooks.notify(&receiver.url("/moved")).await;
