@@ -75,6 +75,9 @@ impl Engine {
 
 impl Listener {
     async fn next(&mut self) -> Option<Heard> {
+        if !self.missed.is_empty() && !self.may_hear().await {
+            return None;
+        }
         if let Some(event) = self.missed.pop_front() {
             return Some(Heard::Event(event));
         }

@@ -31,11 +31,11 @@ pub(super) fn admit_sign_in(engine: &Engine, request: &HttpRequest) -> Result<()
     let Some(peer) = request.peer_addr() else {
         return Ok(());
     };
-    let hops = request
-        .headers()
-        .get_all(FORWARDED_FOR)
-        .flat_map(|value| value.to_str());
-    let hops: Vec<&str> = hops.flat_map(|list| list.split(',')).collect();
+    // What is no text is no address, and nothing before it is believed.
+    let lists = request.headers().get_all(FORWARDED_FOR);
+    let hops: Vec<&str> = lists
+        .flat_map(|list| list.to_str().unwrap_or_default().split(','))
+        .collect();
     let from = sender(peer.ip(), &hops, &engine.settings().server.trusted_proxies);
     engine.access().limits().admit_sign_in(subscriber(from))
 }

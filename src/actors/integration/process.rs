@@ -223,6 +223,10 @@ impl Going {
         }
         let got = u32::try_from(claimed.len()).unwrap_or(u32::MAX);
         self.batch.claimed(count, got);
+        if !self.asked.is_empty() {
+            // Not due, perhaps, and yet to be begun.
+            self.batch.look_again();
+        }
         let begun: HashSet<QueueItemId> = claimed.iter().map(|item| item.id).collect();
         // Who asked for what cannot be begun hears that at once: it stands as it stands.
         self.waited_for

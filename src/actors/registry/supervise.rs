@@ -23,6 +23,8 @@ use crate::{
     store::call_state::{ArmedCall, InterruptedRun},
 };
 
+/// Pause before an instance is looked at that was started while the row was read.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// Rows of one page of a sweep.
 const SWEEP_PAGE_ROWS: u64 = 2_000;
 
@@ -220,7 +222,7 @@ impl Registry {
     }
 
     /// Reads the row, after a wait, and makes who lives agree with it. An instance that was started meanwhile has a row of its own,
-    /// perhaps newer than this one, and perhaps a run on request to do: it is left alone.
+    /// perhaps newer than this one, and perhaps a run on request to do: it gets some time before it is looked at.
     fn look_at(&self, tenant_id: TenantId, id: CallApiId, wait: Duration, ctx: &mut Context<Self>) {
         let seen = self.roster.get(&id).map(|child| child.serial);
         let services = self.services.clone();
@@ -242,6 +244,8 @@ impl Registry {
             let lives = registry.roster.get(&id).filter(|child| child.addr.is_some());
             if lives.is_none_or(|child| Some(child.serial) == seen) {
                 registry.reconcile(id, row.map(Box::new), ctx);
+            } else {
+                registry.look_at(tenant_id, id, LOOK_AGAIN, ctx);
             }
         }));
     }

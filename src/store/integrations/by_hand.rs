@@ -80,7 +80,8 @@ impl Store {
                 }
                 let now = clock.now_us();
                 let change = match what {
-                    // Its due time stays: the actor, which is told to, begins it in any case, and nobody else before that.
+                    // Its due time stays: the actor begins it since it is told to, and a run that is going does not begin it as well
+                    // because it is due.
                     ByHand::Execute if matches!(found.state, QueueState::Pending | QueueState::Failed) => {
                         Entity::update_many().set(ActiveModel {
                             attempt: Set(found.attempt.into()),

@@ -72,8 +72,10 @@ pub(in crate::store) const CLAIM: &str = "UPDATE integration_queue \
         ORDER BY due_at, id LIMIT $5) \
      AND state IN ('Pending', 'Failed') RETURNING *";
 
+/// Due or not; from now on it was.
 const CLAIM_ONE: &str = "UPDATE integration_queue \
-     SET state = 'Processing', attempt = attempt + 1, action_log_id = $1, updated_at = $2 \
+     SET state = 'Processing', attempt = attempt + 1, action_log_id = $1, updated_at = $2, \
+     due_at = CASE WHEN due_at > $2 THEN $2 ELSE due_at END \
      WHERE client_integration_id = $3 AND tenant_id = $4 AND id = $5 AND state IN ('Pending', 'Failed') RETURNING *";
 
 /// Items that are marked as being on their way.
