@@ -47,15 +47,71 @@ async fn what_a_question_is_about_does_not_go_away_under_it() {
     browser.until("the page listens", LISTENS, &[]).await;
     browser.press("Delete Doomed").await;
     browser.see("Its transactions stay.").await;
-    let asked = "return performance.getEntriesByType('resource').filter((one) => one.initiatorType === 'fetch').length";
-    let before = browser.run(asked, &[]).await;
-    // The list is asked for again, and waits for the answer of the person.
+    let hear = "window.heard = []; const source = new EventSource(`${document.body.dataset.base}/events`); \
+                source.onopen = () => window.heard.push('open'); \
+                source.addEventListener('call.activated', () => window.heard.push('activated')); return null";
+    browser.run(hear, &[]).await;
+    browser
+        .until(
+            "we hear what the page hears",
+            "return window.heard.includes('open')",
+            &[],
+        )
+        .await;
+    // The list changes, and waits for the answer of the person.
     let activate = format!("/api/v1/call-apis/{other}/activate");
     api.post(&activate, json!({})).await.expect(200);
-    let more = format!("{} > arguments[0]", asked);
-    browser.until("the list is asked for again", &more, &[before]).await;
+    browser
+        .until("the page has heard", "return window.heard.includes('activated')", &[])
+        .await;
+    let shown = "return Boolean(document.querySelector('[aria-label=\"Deactivate Other\"]'))";
+    assert_eq!(browser.run(shown, &[]).await, json!(false));
+    browser.press("Cancel").await;
+    browser.until("the list is as it is now", shown, &[]).await;
+    browser.press("Delete Doomed").await;
     browser.press("Delete").await;
     browser.see("The call API Doomed is deleted.").await;
     browser.miss("Delete Doomed").await;
+    browser.end().await;
+}
+
+#[actix_web::test]
+async fn a_patched_part_is_like_the_new_one_and_keeps_what_is_a_persons() {
+    let api = Api::start(&[]).await;
+    let Some(browser) = Browser::start(api.address()).await else {
+        return;
+    };
+    browser.open("/console/sign-in").await;
+    let before = r#"
+        <table><tbody><tr><td><a href="/1">one</a></td></tr><tr><td><a href="/2">two</a></td></tr></tbody></table>
+        <form action="/f"><input type="hidden" name="version" value="1"><input type="checkbox" name="id" value="1">
+        <select><option value="">none</option><option value="b">b</option></select>
+        <button formaction="/off">Off</button></form>
+        <details id="d"><summary>more</summary>old</details><p class="was">text</p>"#;
+    let after = r#"
+        <table><tbody><tr><td><a href="/3">three</a></td></tr><tr><td><a href="/2">two!</a></td></tr><tr><td><a href="/1">one</a></td></tr></tbody></table>
+        <form action="/f"><input type="hidden" name="version" value="2"><input type="checkbox" name="id" value="1"><input type="checkbox" name="id" value="2">
+        <select><option value="" selected>none</option><option value="a">a</option><option value="b">b</option></select>
+        <button formaction="/on">On</button></form>
+        <details id="d"><summary>more</summary>new</details><p lang="en">text <b>more</b></p>"#;
+    let script = r#"return (async () => {
+        const { patch } = await import(`${document.body.dataset.base}/assets/patch.js`);
+        const part = (html) => new DOMParser().parseFromString(`<div>${html}</div>`, 'text/html').body.firstElementChild;
+        const old = document.adoptNode(part(arguments[0]));
+        document.body.append(old);
+        const one = (selector) => old.querySelector(selector);
+        const [link, form, box, select, button] = ['a', 'form', '[name=id]', 'select', 'button'].map(one);
+        [box.checked, select.value, one('details').open] = [true, 'b', true];
+        patch(old, part(arguments[1]));
+        const held = [one('a[href="/1"]') === link, one('form') === form, one('[name=id]') === box && box.checked, select.value === 'b',
+                      one('[name=version]').value === '1', one('details').open, one('button') !== button];
+        select.value = '';
+        patch(old, part(arguments[1]));
+        [one('[name=version]').value, one('details').open] = ['2', false];
+        return [held, old.innerHTML === part(arguments[1]).innerHTML, old.innerHTML];
+    })()"#;
+    let found = browser.run(script, &[json!(before), json!(after)]).await;
+    assert_eq!(found[0], json!(vec![true; 7]), "{found:#}");
+    assert_eq!(found[1], json!(true), "{found:#}");
     browser.end().await;
 }

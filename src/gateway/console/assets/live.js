@@ -16,7 +16,7 @@ export function live(prepare) {
   let timer = null;
   let source = null;
 
-  const soon = () => { timer ??= setTimeout(refresh, PAUSE_MS); };
+  const soon = () => { if (!asks()) timer ??= setTimeout(refresh, PAUSE_MS); };
   const touch = (kind) => {
     document.querySelectorAll('[data-live]').forEach((part) => {
       if (kind === null || part.dataset.live.split(' ').includes(kind)) stale.add(part.id);
@@ -57,6 +57,8 @@ export function live(prepare) {
   };
   const close = () => { source?.close(); source = null; };
 
+  // A question was answered; this event does not bubble.
+  document.addEventListener('close', () => { if (stale.size) soon(); }, true);
   document.addEventListener('visibilitychange', () => {
     if (document.hidden) close();
     else if (!source) { open(); touch(null); }
@@ -64,6 +66,9 @@ export function live(prepare) {
   setInterval(() => { if (!document.hidden && (!source || document.querySelector('[data-live-clock]'))) touch(null); }, POLL_MS);
   open();
 }
+
+/** Whether a question is open. */
+const asks = () => Boolean(document.querySelector('dialog[open]'));
 
 /** Kinds of events that the parts of this page name; EventSource hears only those that it is told of. */
 function kinds() {
@@ -73,12 +78,13 @@ function kinds() {
 /** Says whether that is done: not as long as a question is open, or the part waits for an answer. */
 function renew(old, fresh, prepare) {
   if (!old || !fresh) return true;
-  if (document.querySelector('dialog[open]') || old.getAttribute('aria-busy') === 'true') return false;
+  if (asks() || old.getAttribute('aria-busy') === 'true') return false;
   const focused = old.contains(document.activeElement) ? document.activeElement : null;
   // Its listeners come along with what is taken out of it.
   prepare(fresh);
   patch(old, fresh);
-  if (focused && !focused.isConnected) at(old, focused)?.focus({ preventScroll: true });
+  // What had to move has lost it.
+  if (focused && document.activeElement !== focused) (focused.isConnected ? focused : at(old, focused))?.focus({ preventScroll: true });
   return true;
 }
 

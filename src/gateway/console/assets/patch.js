@@ -7,11 +7,22 @@ export function patch(old, fresh) {
     if (old.data !== fresh.data) old.data = fresh.data;
     return;
   }
-  // Somebody is at it, or an answer to it is on its way.
-  if (old === document.activeElement && old.matches('input, select, textarea')) return;
-  if (old.getAttribute('aria-busy') === 'true') return;
+  if (isTheirs(old)) return;
   attributes(old, fresh);
   children(old, fresh);
+}
+
+/** Somebody is at it, has chosen there and not sent it yet, or waits for an answer; or it says what the person has seen. */
+function isTheirs(element) {
+  if (element.getAttribute('aria-busy') === 'true' || element.matches('input[type="hidden"][name="version"]')) return true;
+  if (element.matches('select') && isChosen(element)) return true;
+  return element === document.activeElement && element.matches('input, select, textarea');
+}
+
+/** Whether something else is chosen than the page came with. */
+function isChosen(select) {
+  const came = [...select.options].findLast((option) => option.defaultSelected) ?? select.options[0];
+  return select.value !== (came?.value ?? '');
 }
 
 /** Whether a `details` is open is the viewer's choice; only modules write styles. */
@@ -50,12 +61,15 @@ function children(old, fresh) {
 
 /** What is the same thing before and after. What does something else must not take the place of what a finger is on already. */
 function key(node) {
-  return node.nodeType === Node.ELEMENT_NODE ? `${node.localName} ${node.id || does(node)}` : node.nodeName;
+  // Not `node.id`: of a form that is its control of that name.
+  return node.nodeType === Node.ELEMENT_NODE ? `${node.localName} ${node.getAttribute('id') || does(node)}` : node.nodeName;
 }
 
 function does(node) {
   const attribute = (name) => node.getAttribute(name) ?? '';
   if (node.matches('tr, li')) return node.querySelector('a[href]')?.getAttribute('href') ?? '';
+  if (node.matches('option')) return node.value;
+  if (node.matches('input')) return `${node.type} ${node.name} ${node.matches('[type="checkbox"], [type="radio"]') ? node.value : ''}`;
   if (node.matches('button')) return node.dataset.copy ?? `${attribute('formaction')} ${node.value} ${node.textContent}`;
   return attribute('href') || attribute('action');
 }

@@ -208,10 +208,10 @@ fn actions(view: &View, call: &CallApiOverview) -> Markup {
             }
             @if view.may(Right::CallsManage) {
                 @if call.active {
-                    button type="submit" id={ "switch-" (id) } formaction=(to("deactivate")) name=(page::BACK) value="list"
+                    button type="submit" id={ "deactivate-" (id) } formaction=(to("deactivate")) name=(page::BACK) value="list"
                         aria-label={ "Deactivate " (name) } { "Deactivate" }
                 } @else {
-                    button type="submit" id={ "switch-" (id) } formaction=(to("activate")) name=(page::BACK) value="list"
+                    button type="submit" id={ "activate-" (id) } formaction=(to("activate")) name=(page::BACK) value="list"
                         aria-label={ "Activate " (name) } { "Activate" }
                     button .danger type="submit" id={ "delete-" (id) } formaction=(to("delete"))
                         data-ask=(page::delete_question(name)) aria-label={ "Delete " (name) } { "Delete" }

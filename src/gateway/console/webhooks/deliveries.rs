@@ -48,7 +48,7 @@ pub(in crate::gateway::console) fn badge(state: State) -> Markup {
 
 fn row(view: &View, delivery: &Delivery, of_many: bool, replay_to: Option<&str>) -> Markup {
     html! {
-        tr {
+        tr id={ "delivery-" (delivery.id) } {
             td { (ui::time(delivery.created_at)) }
             td {
                 (badge(delivery.state))
