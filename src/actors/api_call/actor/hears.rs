@@ -24,6 +24,8 @@ impl Handler<Redefine> for ApiCallActor {
         self.status.heard();
         match &mut self.booting {
             Some(booting) => booting.reload = true,
+            // Read before a run of ours was committed: its due time and its scripts' state are over.
+            None if row.run_count < self.call.run_count => self.reload(ctx),
             None => self.redefine(row, ctx),
         }
     }
