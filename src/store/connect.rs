@@ -15,6 +15,8 @@ use crate::{clock::Deadline, settings};
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a server may take to answer for the first time.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
+/// What PostgreSQL calls our sessions.
+const NAME: &str = "orrery";
 /// Prepared statements kept for each connection; the ledger alone has about eighty.
 const STATEMENTS_KEPT: usize = 256;
 /// A connection to PostgreSQL that was not used for so long is tried before it is used.
@@ -66,13 +68,13 @@ pub(super) async fn connect(settings: &settings::Database) -> Result<Connections
             opened.map_err(|error| cannot_open(settings, &error))
         };
         try_postgres(settings).await?;
-        let mut for_both = postgres_options(settings, settings.pool_max, &[]);
+        let mut for_both = postgres_options(settings, NAME, settings.pool_max, &[]);
         if let Some(span) = statement_span(settings) {
             for_both.statement_timeout(span);
         }
         let both = open(for_both).await?;
         // What the ledger writes was done: it is not to be stopped.
-        let ledger = open(postgres_options(settings, 1, &LEDGER_OPTIONS)).await?;
+        let ledger = open(postgres_options(settings, NAME, 1, &LEDGER_OPTIONS)).await?;
         Ok((both.clone(), both, ledger))
     }
 }
@@ -82,7 +84,7 @@ pub(super) async fn for_migrations(settings: &settings::Database) -> Result<Opti
     if sqlite_path(&settings.url).is_some() || statement_span(settings).is_none() {
         return Ok(None);
     }
-    let opened = Database::connect(postgres_options(settings, 1, &[])).await;
+    let opened = Database::connect(postgres_options(settings, NAME, 1, &[])).await;
     opened.map(Some).map_err(|error| cannot_open(settings, &error))
 }
 
@@ -138,9 +140,10 @@ async fn try_postgres(settings: &settings::Database) -> Result<()> {
     Ok(())
 }
 
-/// Options of a pool; `more` are settings of its sessions.
+/// Options of a pool whose sessions have this name; `more` are settings of theirs.
 pub(super) fn postgres_options(
     settings: &settings::Database,
+    name: &'static str,
     connections: u32,
     more: &'static [(&'static str, &'static str)],
 ) -> ConnectOptions {
@@ -153,7 +156,7 @@ pub(super) fn postgres_options(
         .sqlx_logging(false)
         .map_sqlx_postgres_opts(move |options| {
             options
-                .application_name("orrery")
+                .application_name(name)
                 .statement_cache_capacity(STATEMENTS_KEPT)
                 .options([
                     ("synchronous_commit", "on"),

@@ -47,12 +47,11 @@ pub(super) struct Held {
 
 /// Takes all shards, or says who has them.
 pub(super) async fn take(settings: &settings::Database, node_id: Uuid) -> Result<Held> {
-    let mut options = postgres_options(settings, 1, &[]);
+    let mut options = postgres_options(settings, "orrery lease", 1, &[]);
     options
         .min_connections(1)
         .max_lifetime(None::<Duration>)
-        .idle_timeout(None::<Duration>)
-        .map_sqlx_postgres_opts(|options| options.application_name("orrery lease"));
+        .idle_timeout(None::<Duration>);
     let connection = Database::connect(options)
         .await
         .map_err(|error| cannot_open(settings, &error))?;
