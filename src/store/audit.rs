@@ -37,6 +37,29 @@ pub struct Entry {
     pub request_id: Option<String>,
 }
 
+impl Entry {
+    /// What the engine did by itself to a thing of this kind.
+    #[must_use]
+    pub fn of_engine(
+        tenant_id: TenantId,
+        action: &'static str,
+        (resource_kind, id): (&'static str, impl ToString),
+        (before, after): (Option<Value>, Option<Value>),
+    ) -> Self {
+        Self {
+            tenant_id,
+            user_id: None,
+            token_id: None,
+            action,
+            resource_kind,
+            resource_id: Some(id.to_string()),
+            before,
+            after,
+            request_id: None,
+        }
+    }
+}
+
 /// A recorded change.
 #[derive(Clone, Debug)]
 #[expect(missing_docs, reason = "the members are those of Entry")]

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect, QueryTrait};
+use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter, QuerySelect, QueryTrait};
 use uuid::Uuid;
 
 use super::{Result, Store, users};
@@ -19,6 +19,21 @@ fn distinct(ids: impl IntoIterator<Item = Uuid>) -> Vec<Uuid> {
     ids.dedup();
     ids.truncate(NAMES_MAX);
     ids
+}
+
+/// Ids and names of those of a table that are of a tenant; `columns` are those of id, name and tenant.
+pub(super) async fn named<E: EntityTrait>(
+    db: &DatabaseConnection,
+    [id, name, of]: [E::Column; 3],
+    tenant: Uuid,
+    ids: Vec<Uuid>,
+) -> Result<Vec<(Uuid, String)>> {
+    let found = E::find()
+        .select_only()
+        .columns([id, name])
+        .filter(of.eq(tenant))
+        .filter(id.is_in(ids));
+    Ok(found.into_tuple().all(db).await?)
 }
 
 impl Store {
@@ -53,14 +68,8 @@ impl Store {
             return Ok(HashMap::new());
         }
         self.read(move |db| async move {
-            let rows: Vec<(Uuid, String)> = call_api::Entity::find()
-                .select_only()
-                .columns([call_api::Column::Id, call_api::Column::Name])
-                .filter(call_api::Column::TenantId.eq(tenant.uuid()))
-                .filter(call_api::Column::Id.is_in(ids))
-                .into_tuple()
-                .all(&db)
-                .await?;
+            let columns = [call_api::Column::Id, call_api::Column::Name, call_api::Column::TenantId];
+            let rows = named::<call_api::Entity>(&db, columns, tenant.uuid(), ids).await?;
             Ok(rows.into_iter().map(|(id, name)| (id.into(), name)).collect())
         })
         .await
@@ -73,14 +82,8 @@ impl Store {
             return Ok(HashMap::new());
         }
         self.read(move |db| async move {
-            let rows: Vec<(Uuid, String)> = client::Entity::find()
-                .select_only()
-                .columns([client::Column::Id, client::Column::Name])
-                .filter(client::Column::TenantId.eq(tenant.uuid()))
-                .filter(client::Column::Id.is_in(ids))
-                .into_tuple()
-                .all(&db)
-                .await?;
+            let columns = [client::Column::Id, client::Column::Name, client::Column::TenantId];
+            let rows = named::<client::Entity>(&db, columns, tenant.uuid(), ids).await?;
             Ok(rows.into_iter().map(|(id, name)| (id.into(), name)).collect())
         })
         .await
@@ -97,14 +100,12 @@ impl Store {
             return Ok(HashMap::new());
         }
         self.read(move |db| async move {
-            let rows: Vec<(Uuid, String)> = connection::Entity::find()
-                .select_only()
-                .columns([connection::Column::Id, connection::Column::Name])
-                .filter(connection::Column::TenantId.eq(tenant.uuid()))
-                .filter(connection::Column::Id.is_in(ids))
-                .into_tuple()
-                .all(&db)
-                .await?;
+            let columns = [
+                connection::Column::Id,
+                connection::Column::Name,
+                connection::Column::TenantId,
+            ];
+            let rows = named::<connection::Entity>(&db, columns, tenant.uuid(), ids).await?;
             Ok(rows.into_iter().map(|(id, name)| (id.into(), name)).collect())
         })
         .await

@@ -13,6 +13,7 @@ use uuid::Uuid;
 use super::{
     Error, Result, Store,
     call_apis::{json, time},
+    names::named,
     purge::first_id_at,
 };
 use crate::domain::ids::{AutomationId, CallApiId, ConnectionId, TenantId};
@@ -213,26 +214,22 @@ impl Store {
 }
 
 async fn things(db: &DatabaseConnection, tenant: Uuid, ids: &[Uuid]) -> Result<HashMap<Uuid, Thing>> {
-    let ids = || ids.iter().copied();
     let mut found = HashMap::new();
-    let calls = call_api::Entity::find()
-        .select_only()
-        .columns([call_api::Column::Id, call_api::Column::Name])
-        .filter(call_api::Column::TenantId.eq(tenant))
-        .filter(call_api::Column::Id.is_in(ids()));
-    for (id, name) in calls.into_tuple::<(Uuid, String)>().all(db).await? {
+    let columns = [call_api::Column::Id, call_api::Column::Name, call_api::Column::TenantId];
+    for (id, name) in named::<call_api::Entity>(db, columns, tenant, ids.to_vec()).await? {
         let place = Place::Call(id.into());
         found.insert(id, Thing { name, place });
     }
-    let connections = connection::Entity::find()
-        .select_only()
-        .columns([connection::Column::Id, connection::Column::Name])
-        .filter(connection::Column::TenantId.eq(tenant))
-        .filter(connection::Column::Id.is_in(ids()));
-    for (id, name) in connections.into_tuple::<(Uuid, String)>().all(db).await? {
+    let columns = [
+        connection::Column::Id,
+        connection::Column::Name,
+        connection::Column::TenantId,
+    ];
+    for (id, name) in named::<connection::Entity>(db, columns, tenant, ids.to_vec()).await? {
         let place = Place::Connection(id.into());
         found.insert(id, Thing { name, place });
     }
+    let ids = || ids.iter().copied();
     let automations = automation::Entity::find()
         .select_only()
         .columns([

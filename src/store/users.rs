@@ -201,17 +201,12 @@ impl Store {
 }
 
 fn first_entry(user: &User) -> Entry {
-    Entry {
-        tenant_id: user.tenant_id,
-        user_id: None,
-        token_id: None,
-        action: "user.create",
-        resource_kind: "user",
-        resource_id: Some(user.id.to_string()),
-        before: None,
-        after: Some(serde_json::json!({ "username": user.username })),
-        request_id: None,
-    }
+    Entry::of_engine(
+        user.tenant_id,
+        "user.create",
+        ("user", user.id),
+        (None, Some(serde_json::json!({ "username": user.username }))),
+    )
 }
 
 pub(super) fn in_tenant(tenant_id: TenantId) -> Condition {

@@ -177,17 +177,15 @@ async fn deactivate(transaction: &DatabaseTransaction, clock: &Clock, finish: &F
     if changed.rows_affected == 0 {
         return Ok(());
     }
-    let entry = Entry {
-        tenant_id: finish.tenant_id,
-        user_id: None,
-        token_id: None,
-        action: "automation.disable",
-        resource_kind: "automation",
-        resource_id: Some(finish.automation_id.to_string()),
-        before: Some(json!({ "enabled": true })),
-        after: Some(json!({ "enabled": false, "reason": reason })),
-        request_id: None,
-    };
+    let entry = Entry::of_engine(
+        finish.tenant_id,
+        "automation.disable",
+        ("automation", finish.automation_id),
+        (
+            Some(json!({ "enabled": true })),
+            Some(json!({ "enabled": false, "reason": reason })),
+        ),
+    );
     audit::record(transaction, clock, entry).await
 }
 

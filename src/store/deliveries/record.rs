@@ -229,17 +229,15 @@ async fn disable(
     if changed.rows_affected == 0 {
         return Ok(false);
     }
-    let entry = Entry {
-        tenant_id: recorded.tenant_id,
-        user_id: None,
-        token_id: None,
-        action: "webhook_subscription.disable",
-        resource_kind: "webhook_subscription",
-        resource_id: Some(disabled.id.to_string()),
-        before: Some(serde_json::json!({ "enabled": true })),
-        after: Some(serde_json::json!({ "enabled": false, "reason": disabled.reason })),
-        request_id: None,
-    };
+    let entry = Entry::of_engine(
+        recorded.tenant_id,
+        "webhook_subscription.disable",
+        ("webhook_subscription", disabled.id),
+        (
+            Some(serde_json::json!({ "enabled": true })),
+            Some(serde_json::json!({ "enabled": false, "reason": disabled.reason })),
+        ),
+    );
     audit::record(transaction, clock, entry).await?;
     Ok(true)
 }

@@ -212,17 +212,15 @@ async fn disable_client(
         .filter(Column::TenantId.eq(client.tenant_id))
         .exec(transaction)
         .await?;
-    let entry = Entry {
-        tenant_id: client.tenant_id.into(),
-        user_id: None,
-        token_id: None,
-        action: "client_integration.disable",
-        resource_kind: "client_integration",
-        resource_id: Some(client.id.to_string()),
-        before: Some(json!({ "Enabled": true })),
-        after: Some(json!({ "Enabled": false, "DisabledReason": disable.why })),
-        request_id: None,
-    };
+    let entry = Entry::of_engine(
+        client.tenant_id.into(),
+        "client_integration.disable",
+        ("client_integration", client.id),
+        (
+            Some(json!({ "Enabled": true })),
+            Some(json!({ "Enabled": false, "DisabledReason": disable.why })),
+        ),
+    );
     audit::record(transaction, clock, entry).await?;
     Ok(true)
 }

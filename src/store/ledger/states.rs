@@ -69,17 +69,15 @@ pub(super) async fn audit(transaction: &DatabaseTransaction, runs: &[Finished<'_
         let Some(deactivated) = &commit.state.deactivated else {
             continue;
         };
-        let entry = Entry {
-            tenant_id: commit.tenant_id,
-            user_id: None,
-            token_id: None,
-            action: "call_api.deactivate",
-            resource_kind: "call_api",
-            resource_id: Some(commit.call_api_id.to_string()),
-            before: Some(json!({ "active": true })),
-            after: Some(json!({ "active": false, "statusReason": deactivated.reason })),
-            request_id: None,
-        };
+        let entry = Entry::of_engine(
+            commit.tenant_id,
+            "call_api.deactivate",
+            ("call_api", commit.call_api_id),
+            (
+                Some(json!({ "active": true })),
+                Some(json!({ "active": false, "statusReason": deactivated.reason })),
+            ),
+        );
         audit::record(transaction, clock, entry).await?;
     }
     Ok(())
