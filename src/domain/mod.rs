@@ -22,6 +22,7 @@ pub mod odata;
 pub mod origin;
 pub mod outcome;
 pub mod partner_function;
+pub mod places;
 pub mod record;
 pub mod retry;
 pub mod rights;

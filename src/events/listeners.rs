@@ -1,11 +1,8 @@
 //! Who listens to the event streams: so many at the same time, and not all of them one user.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::domain::ids::UserId;
+use crate::domain::{ids::UserId, places::Places};
 
 /// All streams of an engine at the same time.
 const ALL_MAX: usize = 512;
@@ -15,13 +12,8 @@ const OF_ONE_MAX: usize = 32;
 /// See the module. Cheap to clone.
 #[derive(Clone, Default)]
 pub struct Listeners {
-    taken: Arc<Mutex<Taken>>,
-}
-
-#[derive(Default)]
-struct Taken {
-    all: usize,
-    by_user: HashMap<UserId, usize>,
+    /// Programs without a user are one owner.
+    taken: Arc<Mutex<Places<Option<UserId>>>>,
 }
 
 /// The place of a listener; given back when it is dropped.
@@ -35,36 +27,25 @@ impl Listeners {
     #[must_use]
     pub fn take(&self, user_id: Option<UserId>) -> Option<Place> {
         let mut taken = self.taken();
-        let of_user = user_id.and_then(|id| taken.by_user.get(&id)).copied().unwrap_or(0);
-        if taken.all >= ALL_MAX || of_user >= OF_ONE_MAX {
+        let of_user = if user_id.is_some() { taken.of(&user_id) } else { 0 };
+        if taken.all() >= ALL_MAX || of_user >= OF_ONE_MAX {
             return None;
         }
-        taken.all += 1;
-        if let Some(id) = user_id {
-            taken.by_user.insert(id, of_user + 1);
-        }
+        taken.take(user_id);
         Some(Place {
             listeners: self.clone(),
             user_id,
         })
     }
 
-    fn taken(&self) -> MutexGuard<'_, Taken> {
+    fn taken(&self) -> MutexGuard<'_, Places<Option<UserId>>> {
         self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let mut taken = self.listeners.taken();
-        taken.all = taken.all.saturating_sub(1);
-        let Some(id) = self.user_id else { return };
-        if let Some(count) = taken.by_user.get_mut(&id) {
-            *count -= 1;
-            if *count == 0 {
-                taken.by_user.remove(&id);
-            }
-        }
+        self.listeners.taken().give_back(&self.user_id, 1);
     }
 }
 
@@ -87,7 +68,7 @@ mod tests {
         places.extend((OF_ONE_MAX..ALL_MAX).map(|_| listeners.take(None).unwrap()));
         assert!(listeners.take(user(2)).is_none() && listeners.take(None).is_none());
         drop(places);
-        assert_eq!(listeners.taken().all, 0);
-        assert!(listeners.taken().by_user.is_empty());
+        assert_eq!(listeners.taken().all(), 0);
+        assert_eq!(listeners.taken().of(&user(1)), 0);
     }
 }

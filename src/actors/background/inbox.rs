@@ -4,7 +4,7 @@
 //! and given back when the request leaves the queue, or at once if it was not accepted after all.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::VecDeque,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -18,6 +18,7 @@ use crate::{
     domain::{
         background::QueuedRequest,
         ids::{BackgroundId, TenantId},
+        places::Places,
     },
     error::{Code, Error, Result},
     settings,
@@ -42,16 +43,9 @@ struct Inner {
 
 #[derive(Default)]
 struct State {
-    places: Places,
+    places: Places<TenantId>,
     mail: VecDeque<Mail>,
     stats: QueueStats,
-}
-
-/// Places that are taken.
-#[derive(Default)]
-struct Places {
-    all: usize,
-    by_tenant: HashMap<TenantId, usize>,
 }
 
 /// What the actor finds in its inbox, in the order of its arrival.
@@ -115,14 +109,14 @@ impl Inbox {
         }
         let (queue_max, per_tenant_max) = (self.inner.queue_max, self.inner.queue_per_tenant_max);
         let mut state = self.state();
-        if state.places.all >= queue_max {
+        if state.places.all() >= queue_max {
             let text = format!(
                 "{queue_max} requests wait to be executed in the background, as many as this engine takes \
                  (background.queue_max); send the request again in a moment."
             );
             return Err(Error::new(Code::Unavailable, text).with_retry_after_ms(RETRY_AFTER_MS));
         }
-        if state.places.of(tenant_id) >= per_tenant_max {
+        if state.places.of(&tenant_id) >= per_tenant_max {
             let text = format!(
                 "{per_tenant_max} requests of this tenant wait to be executed in the background, as many as a tenant \
                  may have (background.queue_per_tenant_max); send the request again in a moment."
@@ -151,7 +145,7 @@ impl Inbox {
     /// Places that are taken: of what waits, and of what is being accepted.
     #[must_use]
     pub fn taken(&self) -> usize {
-        self.state().places.all
+        self.state().places.all()
     }
 
     /// The oldest letter; for the actor. What it does not take, the next one finds.
@@ -194,12 +188,12 @@ impl Inbox {
 
     /// A request has left the queue.
     pub fn give_back(&self, tenant_id: TenantId) {
-        self.state().places.give_back(tenant_id, 1);
+        self.state().places.give_back(&tenant_id, 1);
     }
 
     /// So many requests of a tenant have left the queue.
     pub fn give_back_many(&self, tenant_id: TenantId, count: usize) {
-        self.state().places.give_back(tenant_id, count);
+        self.state().places.give_back(&tenant_id, count);
     }
 
     fn put(&self, mail: Mail) {
@@ -225,27 +219,6 @@ impl Drop for Slot {
     fn drop(&mut self) {
         if !self.handed_over {
             self.inbox.give_back(self.tenant_id);
-        }
-    }
-}
-
-impl Places {
-    fn of(&self, tenant_id: TenantId) -> usize {
-        self.by_tenant.get(&tenant_id).copied().unwrap_or(0)
-    }
-
-    fn take(&mut self, tenant_id: TenantId) {
-        self.all += 1;
-        *self.by_tenant.entry(tenant_id).or_default() += 1;
-    }
-
-    fn give_back(&mut self, tenant_id: TenantId, count: usize) {
-        self.all = self.all.saturating_sub(count);
-        if let Some(taken) = self.by_tenant.get_mut(&tenant_id) {
-            *taken = taken.saturating_sub(count);
-            if *taken == 0 {
-                self.by_tenant.remove(&tenant_id);
-            }
         }
     }
 }
