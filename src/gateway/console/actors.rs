@@ -9,7 +9,9 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::{
-    kinds::{KINDS, PHASES, kind_word, outcome_badge, path_of, phase_badge, phase_word, thing_link},
+    kinds::{
+        EVENTS, KINDS, PHASES, actor_path, kind_word, outcome_badge, path_of, phase_badge, phase_word, thing_link,
+    },
     shell::Here,
     ui,
     view::View,
@@ -24,11 +26,6 @@ use crate::{
 const HERE: Here = Here::Actors;
 const WAY: &[(&str, &str)] = &[("Engine", ""), ("Actors", "/actors")];
 const WAY_HERE: &[(&str, &str)] = &[("Engine", "")];
-/// Events after which actors look otherwise.
-const EVENTS: &str = "run.finished call.activated call.deactivated automation.finished automation.waits automation.deactivated \
-                      integration.run.started integration.run.finished integration.disabled background.finished \
-                      connection.ok connection.error connection.needs_reauthorisation actor.given_up";
-
 pub(super) fn routes(config: &mut ServiceConfig) {
     config
         .service(web::resource("/actors").route(web::get().to(list)))
@@ -48,16 +45,8 @@ struct Asked {
 
 impl Asked {
     fn query(&self) -> String {
-        let mut parts = Vec::new();
-        for (name, value) in [("kind", &self.kind), ("phase", &self.phase)] {
-            if !value.is_empty() {
-                parts.push(format!("{name}={}", ui::encoded(value)));
-            }
-        }
-        if let Some(limit) = self.limit {
-            parts.push(format!("limit={limit}"));
-        }
-        parts.join("&")
+        let limit = self.limit.map(|limit| limit.to_string()).unwrap_or_default();
+        ui::query(&[("kind", &self.kind), ("phase", &self.phase), ("limit", &limit)])
     }
 }
 
@@ -114,7 +103,7 @@ fn filters(view: &View, asked: &Asked) -> Markup {
 }
 
 fn row(view: &View, actor: &Observed) -> Markup {
-    let path = format!("/actors/{}/{}", actor.kind, actor.id);
+    let path = actor_path(actor.kind, actor.id);
     html! {
         tr {
             th scope="row" { a href=(view.url(&path)) { (actor.name) } }
@@ -150,7 +139,7 @@ fn actions(view: &View, actor: &Observed, thing: Option<&Thing>) -> Markup {
         "Restart the actor {}? A run that is going ends first; then it starts anew from what is stored. Nothing that is committed is lost.",
         actor.name
     );
-    let path = format!("/actors/{}/{}/restart", actor.kind, actor.id);
+    let path = format!("{}/restart", actor_path(actor.kind, actor.id));
     html! {
         @if let Some(path) = thing.and_then(|thing| path_of(view, thing.place)) {
             (ui::link_button(view, &path, &format!("Open {}", actor.kind.replace('_', " ").replace("call api", "call API"))))

@@ -133,6 +133,12 @@ mod tests {
     }
 
     #[test]
+    fn only_json_is_written_anew() {
+        assert_eq!(pretty(r#"{"b":1,"a":[]}"#), "{\n  \"b\": 1,\n  \"a\": []\n}");
+        assert_eq!(pretty("{oh"), "{oh");
+    }
+
+    #[test]
     fn long_documents_are_cut_between_letters() {
         assert_eq!(cut("åå", 3), ("å", true));
         assert_eq!(cut("åå", 4), ("åå", false));

@@ -1,6 +1,7 @@
 //! How kinds and phases of actors are said, coloured and drawn, and where the pages of what they act for are.
 
 use maud::{Markup, html};
+use uuid::Uuid;
 
 use super::{
     ui::{self, Tone},
@@ -15,6 +16,11 @@ use crate::{
     engine::overview::{Place, Thing},
 };
 
+/// Events after which what the engine does looks otherwise.
+pub(super) const EVENTS: &str = "run.finished call.activated call.deactivated automation.finished automation.waits \
+                                 automation.deactivated integration.run.started integration.run.finished \
+                                 integration.disabled background.finished connection.ok connection.error \
+                                 connection.needs_reauthorisation actor.given_up";
 /// All kinds, in the order of lists: word in addresses, one of them, several.
 pub(super) const KINDS: [(&str, &str, &str); 7] = [
     (KIND_CALL_API, "Call API", "Call APIs"),
@@ -77,6 +83,11 @@ pub(super) fn outcome_badge(outcome: &str) -> Markup {
         _ => Tone::Bad,
     };
     ui::badge(tone, &outcome.to_ascii_lowercase().replace('_', " "))
+}
+
+/// The path of an actor's page.
+pub(super) fn actor_path(kind: &str, id: Uuid) -> String {
+    format!("/actors/{kind}/{id}")
 }
 
 /// The path of a thing's page, for those who may see it.

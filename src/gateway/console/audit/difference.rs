@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 use serde_json::Value;
 
-use super::super::ui;
+use super::super::{json_field, ui};
 use crate::domain::json_patch::{Difference, Differences, differences};
 
 /// Members that are shown of one change.
@@ -74,12 +74,8 @@ fn name(line: &Difference) -> &str {
 
 /// A text without its quotes, anything else with indents; not longer than is shown.
 fn readable(json: &str) -> String {
-    let whole = serde_json::from_str::<String>(json).unwrap_or_else(|_| ui::pretty(json));
-    let mut cut: String = whole.chars().take(CHARACTERS_MAX).collect();
-    if cut.len() < whole.len() {
-        cut.push('…');
-    }
-    cut
+    let whole = serde_json::from_str::<String>(json).unwrap_or_else(|_| json_field::pretty(json));
+    ui::shortened(&whole, CHARACTERS_MAX)
 }
 
 #[cfg(test)]

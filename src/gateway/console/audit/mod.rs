@@ -60,12 +60,10 @@ impl Asked {
     }
 
     fn query(&self) -> String {
-        let pairs = self.pairs().into_iter().filter(|(_, value)| !value.is_empty());
-        let mut parts: Vec<String> = pairs
-            .map(|(name, value)| format!("{name}={}", ui::encoded(value)))
-            .collect();
-        parts.extend(self.limit.map(|limit| format!("limit={limit}")));
-        parts.join("&")
+        let limit = self.limit.map(|limit| limit.to_string()).unwrap_or_default();
+        let mut pairs = self.pairs().to_vec();
+        pairs.push(("limit", &limit));
+        ui::query(&pairs)
     }
 
     /// None: by somebody who is not known, who has changed nothing.

@@ -39,12 +39,7 @@ impl ListQuery {
     }
 
     fn text(&self) -> String {
-        let given = [("status", &self.status), ("of", &self.of)];
-        let given = given.iter().filter(|(_, value)| !value.is_empty());
-        let given: Vec<String> = given
-            .map(|(name, value)| format!("{name}={}", ui::encoded(value)))
-            .collect();
-        given.join("&")
+        ui::query(&[("status", &self.status), ("of", &self.of)])
     }
 }
 

@@ -59,12 +59,7 @@ impl Asked {
 
     /// As it stands in the query string.
     fn filter(&self) -> String {
-        let parts = [("name", &self.name), ("status", &self.status)];
-        let parts = parts.iter().filter(|(_, value)| !value.is_empty());
-        let parts: Vec<String> = parts
-            .map(|(name, value)| format!("{name}={}", ui::encoded(value)))
-            .collect();
-        parts.join("&")
+        ui::query(&[("name", &self.name), ("status", &self.status)])
     }
 
     fn query(&self) -> Result<ListQuery> {
@@ -180,10 +175,7 @@ fn frequency(call: &CallApiOverview) -> Markup {
 
 fn address(call: &CallApiOverview) -> Markup {
     let value = &call.url.value;
-    let mut shown: String = value.chars().take(URL_CHARACTERS_MAX).collect();
-    if shown.len() < value.len() {
-        shown.push('…');
-    }
+    let shown = ui::shortened(value, URL_CHARACTERS_MAX);
     html! {
         @if call.url.kind == UrlKind::Script { (ui::badge(Tone::Quiet, "script")) " " }
         code { (shown) }

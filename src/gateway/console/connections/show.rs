@@ -12,7 +12,7 @@ use crate::{
     engine::{Engine, connections::Connection},
     error::{Code, Error, Result},
     gateway::{
-        console::{ui, view::View},
+        console::{json_field, ui, view::View},
         json::PathId,
     },
 };
@@ -36,7 +36,7 @@ pub(super) async fn show(view: View, engine: web::Data<Engine>, id: PathId<Conne
         }))
         div .card { h2 { "Credentials" } (secrets(&of.connection)) }
         @if let Some(text) = &of.connection.profile.supporting_fields {
-            div .card { h2 { "Supporting fields" } (ui::code(&ui::pretty(text))) }
+            div .card { h2 { "Supporting fields" } (ui::code(&json_field::pretty(text))) }
         }
     };
     Ok(view.page(HERE, &of.name, &content))
@@ -151,7 +151,7 @@ fn failed(error: Error) -> Result<Markup> {
         @if let Some(step) = error.step { p { "It failed at: " (step) "." } }
         @if let Some(backend) = backend {
             @if let Some(status) = backend.get("status") { p { "The provider answered with status " (status) ":" } }
-            @if let Some(body) = backend.get("body").and_then(serde_json::Value::as_str) { (ui::code(&ui::pretty(body))) }
+            @if let Some(body) = backend.get("body").and_then(serde_json::Value::as_str) { (ui::code(&json_field::pretty(body))) }
         }
     })
 }

@@ -16,7 +16,7 @@ use crate::{
     engine::Engine,
     error::{Code, Error, Result},
     gateway::{
-        console::{form::Form, shell::Here, ui, view::View},
+        console::{form::Form, json_field, shell::Here, ui, view::View},
         json::Query,
     },
 };
@@ -176,7 +176,7 @@ fn page(view: &View, id: i64, title: &str, item: &Entity) -> Markup {
                     ("Queued", ui::time_or_dash(moment(item, "CreatedAt"))),
                     ("Changed", ui::time_or_dash(moment(item, "UpdatedAt"))),
                 ]))
-                @if !text(item, "Result").is_empty() { h2 { "Result" } (ui::code(&ui::pretty(text(item, "Result")))) }
+                @if !text(item, "Result").is_empty() { h2 { "Result" } (ui::code(&json_field::pretty(text(item, "Result")))) }
             }
             @if let Some(log) = log { h2 { "Last run" } (super::logs::facts(log)) }
         }))

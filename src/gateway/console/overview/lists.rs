@@ -4,18 +4,20 @@ use maud::{Markup, html};
 
 use super::{
     super::{
-        kinds::{kind_word, outcome_badge, path_of, phase_badge, thing_link},
+        kinds::{actor_path, kind_word, outcome_badge, path_of, phase_badge, thing_link},
         ui,
         view::View,
     },
     charts::span,
-    picture::{actor_path, grouped, name},
+    picture::{grouped, name},
 };
 use crate::{
     actors::observed::Observed,
     engine::overview::{Actor, Census, Named, Overview, Trouble},
 };
 
+/// Most actors that a list names.
+const ROWS_MAX: usize = 12;
 /// Longest reason that is shown, characters.
 const WHY_CHARACTERS_MAX: usize = 300;
 
@@ -32,7 +34,7 @@ pub(super) fn going(view: &View, overview: &Overview, census: &Census) -> Markup
 }
 
 fn going_row(view: &View, actor: &Observed) -> Markup {
-    let path = format!("/actors/{}/{}", actor.kind, actor.id);
+    let path = actor_path(actor.kind, actor.id);
     html! {
         tr {
             th scope="row" { a href=(view.url(&path)) { (actor.name) } }
@@ -49,14 +51,14 @@ pub(super) fn late(view: &View, overview: &Overview, census: &Census) -> Markup 
         let late = actor.due_us.map_or(0, |due_us| census.at_us.saturating_sub(due_us));
         html! {
             tr {
-                th scope="row" { a href=(view.url(&actor_path(actor))) { (name(overview, actor)) } }
+                th scope="row" { a href=(view.url(&actor_path(actor.kind, actor.id))) { (name(overview, actor)) } }
                 td { (kind_word(actor.kind)) }
                 td { (span(u64::try_from(late).unwrap_or(0))) }
                 td { (phase_badge(actor.phase)) }
             }
         }
     };
-    let rows: Vec<Markup> = census.late.first.iter().take(12).map(row).collect();
+    let rows: Vec<Markup> = census.late.first.iter().take(ROWS_MAX).map(row).collect();
     html! {
         @if !rows.is_empty() {
             h2 #late { "Late" }
@@ -79,7 +81,7 @@ pub(super) fn troubled(view: &View, overview: &Overview, census: &Census) -> Mar
             }
         }
     };
-    let rows: Vec<Markup> = census.troubled.first.iter().take(12).map(row).collect();
+    let rows: Vec<Markup> = census.troubled.first.iter().take(ROWS_MAX).map(row).collect();
     html! {
         @if !rows.is_empty() {
             h2 #help { "Needs a person" }
@@ -162,11 +164,7 @@ fn why(trouble: &Trouble) -> String {
     let Some(why) = &trouble.why else {
         return "No reason was given.".to_owned();
     };
-    let mut text: String = why.chars().take(WHY_CHARACTERS_MAX).collect();
-    if text.len() < why.len() {
-        text.push('…');
-    }
-    text
+    ui::shortened(why, WHY_CHARACTERS_MAX)
 }
 
 fn more(view: &View, named: &Named, shown: usize, path: &str) -> Markup {

@@ -6,7 +6,7 @@ use actix_web::{
 };
 use maud::{Markup, html};
 
-use super::{shell::Here, ui, view::View};
+use super::{kinds::EVENTS, shell::Here, ui, view::View};
 use crate::{
     domain::rights::Right,
     engine::{
@@ -21,11 +21,6 @@ mod lists;
 mod picture;
 
 use picture::grouped;
-
-/// Events after which the page looks otherwise.
-const EVENTS: &str = "run.finished call.activated call.deactivated automation.finished automation.waits automation.deactivated \
-                      integration.run.started integration.run.finished integration.disabled background.finished \
-                      connection.ok connection.error connection.needs_reauthorisation actor.given_up";
 
 pub(super) fn routes(config: &mut ServiceConfig) {
     config.service(web::resource("").route(web::get().to(overview)));

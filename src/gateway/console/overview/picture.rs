@@ -6,7 +6,7 @@ use std::f64::consts::PI;
 use maud::{Markup, html};
 
 use super::super::{
-    kinds::{KINDS, kind_word, phase_word, tone},
+    kinds::{KINDS, actor_path, kind_word, phase_badge, phase_word, tone},
     ui::{self, Tone},
     view::View,
 };
@@ -109,7 +109,7 @@ fn sun(view: &View, census: &Census) -> Markup {
 fn planet(view: &View, overview: &Overview, actor: &Actor, spot: (f64, f64)) -> Markup {
     let said = format!("{}: {}", name(overview, actor), phase_word(actor.phase));
     html! {
-        a href=(view.url(&actor_path(actor))) aria-label=(said) tabindex="-1" {
+        a href=(view.url(&actor_path(actor.kind, actor.id))) aria-label=(said) tabindex="-1" {
             title { (said) }
             (shape(spot, 8.0, actor.phase))
         }
@@ -180,7 +180,7 @@ fn dial(view: &View, overview: &Overview, census: &Census) -> Markup {
                 @let ms = actor.due_us.unwrap_or(census.at_us).saturating_sub(census.at_us) / 1_000;
                 @let (x, y) = at(DIAL, f64::from(u32::try_from(ms).unwrap_or(0)) * 0.006);
                 @let said = format!("{} is due in {} s", name(overview, actor), ms / 1_000);
-                a href=(view.url(&actor_path(actor))) aria-label=(said) tabindex="-1" {
+                a href=(view.url(&actor_path(actor.kind, actor.id))) aria-label=(said) tabindex="-1" {
                     title { (said) }
                     circle .due cx=(round(x)) cy=(round(y)) r="5.5" {}
                 }
@@ -264,7 +264,7 @@ fn next(view: &View, overview: &Overview, census: &Census) -> Markup {
                 @for actor in census.due.first.iter().take(8) {
                     li {
                         span .in { (due_in(census, actor)) }
-                        a href=(view.url(&actor_path(actor))) { (name(overview, actor)) }
+                        a href=(view.url(&actor_path(actor.kind, actor.id))) { (name(overview, actor)) }
                     }
                 }
             }
@@ -283,7 +283,7 @@ fn counts(view: &View, census: &Census) -> Markup {
             html! {
                 tr {
                     th scope="row" { a href=(view.url(&format!("/actors?kind={kind}"))) { (kind_word(kind)) } }
-                    td { (super::super::kinds::phase_badge(phase)) }
+                    td { (phase_badge(phase)) }
                     td { (grouped(count)) }
                 }
             }
@@ -299,11 +299,6 @@ fn count_of(census: &Census, kind: &str) -> u64 {
 fn due_in(census: &Census, actor: &Actor) -> String {
     let us = actor.due_us.unwrap_or(census.at_us).saturating_sub(census.at_us);
     format!("{} s", us.max(0) / 1_000_000)
-}
-
-/// An actor's page.
-pub(super) fn actor_path(actor: &Actor) -> String {
-    format!("/actors/{}/{}", actor.kind, actor.id)
 }
 
 /// The name of what an actor acts for.

@@ -172,6 +172,24 @@ pub(super) fn encoded(text: &str) -> String {
         .replace('+', "%20")
 }
 
+/// What is given, as it stands in a query string; what is empty is left out.
+pub(super) fn query(pairs: &[(&str, &str)]) -> String {
+    let given = pairs.iter().filter(|(_, value)| !value.is_empty());
+    let given: Vec<String> = given
+        .map(|(name, value)| format!("{name}={}", encoded(value)))
+        .collect();
+    given.join("&")
+}
+
+/// A text of at most so many characters, and a sign that there was more.
+pub(super) fn shortened(text: &str, characters_max: usize) -> String {
+    let mut shown: String = text.chars().take(characters_max).collect();
+    if shown.len() < text.len() {
+        shown.push('…');
+    }
+    shown
+}
+
 /// Names and what they stand for.
 pub(super) fn facts(rows: &[(&str, Markup)]) -> Markup {
     html! { dl .facts { @for (name, value) in rows { div { dt { (name) } dd { (value) } } } } }
@@ -180,11 +198,6 @@ pub(super) fn facts(rows: &[(&str, Markup)]) -> Markup {
 /// Text of a program, cut by whoever stored it; scrolls within itself.
 pub(super) fn code(text: &str) -> Markup {
     html! { pre .code tabindex="0" { code { (text) } } }
-}
-
-/// JSON with indents, where the text is JSON; digits and the order of members stay.
-pub(super) fn pretty(text: &str) -> String {
-    super::json_field::pretty(text)
 }
 
 /// A part that is made anew when one of these events comes; `kinds` has blanks between them. Also every
@@ -236,11 +249,5 @@ mod tests {
             r#"<span class="badge bad">&lt;script&gt;alert(1)&lt;/script&gt;</span>"#
         );
         assert_eq!(encoded("a b&c/d"), "a%20b%26c%2Fd");
-    }
-
-    #[test]
-    fn only_json_is_written_anew() {
-        assert_eq!(pretty(r#"{"b":1,"a":[]}"#), "{\n  \"b\": 1,\n  \"a\": []\n}");
-        assert_eq!(pretty("{oh"), "{oh");
     }
 }

@@ -102,7 +102,7 @@ fn attempts(delivery: &Delivery) -> Markup {
             summary { (delivery.attempt_count) @if delivery.attempt_count == 1 { " attempt" } @else { " attempts" } }
             ol .attempts { @for attempt in &delivery.attempts { (one(attempt)) } }
             p .quiet { "To " (delivery.url) ", webhook-id " code { (delivery.id) } ", with:" }
-            (ui::code(&ui::pretty(payload)))
+            (ui::code(&json_field::pretty(payload)))
             @if is_cut { p .quiet { "This is the beginning only." } }
         }
     }
