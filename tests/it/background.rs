@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::support::{
     engine::{Api, PASSWORD, Reply, TestEngine},
-    scene::eventually,
+    scene::background_loaded,
 };
 
 mod accepting;
@@ -62,10 +62,7 @@ pub(crate) struct Made {
 
 impl Made {
     pub(crate) async fn of(test: &TestEngine) -> Self {
-        eventually("the background is loaded", || async {
-            test.engine.services().background.stats().is_loaded
-        })
-        .await;
+        background_loaded(&test.engine).await;
         let me = test.api.get("/api/v1/me").await.expect(200).json;
         Self {
             engine: test.engine.clone(),

@@ -3,7 +3,7 @@
 use orrery::http::{HttpSettings, Method, RetryClass, Step, classify_status};
 use serde_json::{Value, json};
 
-use crate::support::outbound::{failure, get, outbound, post, settings, with_settings};
+use crate::support::outbound::{closed_port, failure, get, outbound, post, settings, with_settings};
 use crate::support::upstream::{Behaviour, Upstream};
 use crate::support::upstream_tls::TlsUpstream;
 
@@ -279,10 +279,7 @@ async fn loopback_is_refused_unless_allowed() {
 
 #[actix_rt::test]
 async fn unreachable_and_unknown_hosts() {
-    // Bound and without a listener: nobody else gets the port meanwhile.
-    let nobody = tokio::net::TcpSocket::new_v4().unwrap();
-    nobody.bind("127.0.0.1:0".parse().unwrap()).unwrap();
-    let closed = nobody.local_addr().unwrap();
+    let (_nobody, closed) = closed_port();
     let outbound = with_settings(HttpSettings {
         allow: vec!["127.0.0.1".into()],
         ..HttpSettings::default()

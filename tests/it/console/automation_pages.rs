@@ -5,7 +5,7 @@ use serde_json::json;
 use super::connections_pages::{api, connected, led_to, says, warehouse};
 use crate::support::{
     engine::TestEngine,
-    pages::{Pages, text},
+    pages::{Pages, first_run, text},
 };
 
 /// What the form of an automation sends, with two groups whose rows have gaps.
@@ -125,14 +125,7 @@ async fn an_automation_is_built_with_criteria_explained_and_run() {
     says(&ran, "Success");
     let shown = pages.get(&one).await.expect(200);
     says(&shown, "by hand");
-    let run = text(&ran)
-        .split("/runs/")
-        .nth(1)
-        .unwrap()
-        .split('"')
-        .next()
-        .unwrap()
-        .to_owned();
+    let run = first_run(&text(&ran));
     says(
         &pages.get(&format!("{one}/runs/{run}")).await.expect(200),
         "Errors of single records",

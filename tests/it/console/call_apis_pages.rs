@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::support::{
     engine::TestEngine,
-    pages::{Pages, text},
+    pages::{Pages, first_run, text},
     upstream::{Behaviour, Upstream},
 };
 
@@ -308,14 +308,7 @@ async fn the_list_filters_and_pages_and_runs_are_kept_by_call() {
 
     let ran = text(&pages.part(&format!("{}/run", paths[0]), &[]).await.expect(200));
     assert!(ran.contains("http error"), "{ran}");
-    let run = ran
-        .split("/runs/")
-        .nth(1)
-        .unwrap()
-        .split('"')
-        .next()
-        .unwrap()
-        .to_owned();
+    let run = first_run(&ran);
     let runs = text(&pages.get(&format!("{}/runs", paths[0])).await.expect(200));
     assert!(runs.contains(&run) && runs.contains("manual"), "{runs}");
     let detail = text(&pages.get(&format!("{}/runs/{run}", paths[0])).await.expect(200));

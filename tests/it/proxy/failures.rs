@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::{ask, engine, engine_with, entry};
 use crate::support::{
+    outbound::closed_port,
     process::orrery,
     upstream::{Behaviour, Upstream},
 };
@@ -15,10 +16,7 @@ async fn no_answer_is_a_problem_that_names_the_prefix_and_nothing_behind_it() {
     upstream.on("/api/words", Behaviour::NotHttp);
     upstream.on("/api/huge", Behaviour::HugeHead { bytes: 80_000 });
     upstream.on("/api/hang", Behaviour::Hang);
-    // Bound and without a listener: nobody else gets the port meanwhile.
-    let nobody = tokio::net::TcpSocket::new_v4().unwrap();
-    nobody.bind("127.0.0.1:0".parse().unwrap()).unwrap();
-    let closed = nobody.local_addr().unwrap();
+    let (_nobody, closed) = closed_port();
     let engine = engine_with(vec![
         entry("/shop", &upstream.url("/api"), json!({})),
         entry("/slow", &upstream.url("/api"), json!({"timeout_ms": 3_000})),

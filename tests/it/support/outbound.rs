@@ -1,9 +1,11 @@
 //! Outbound clients for tests: allowed to reach the fake upstreams and nothing else on this machine.
 
-use std::sync::Arc;
+use std::{net::SocketAddr, sync::Arc};
 
 use orrery::clock::Clock;
 use orrery::http::{Error, HttpSettings, MemoryVault, Method, Outbound, Request, Response, Step};
+
+use tokio::net::TcpSocket;
 
 use super::upstream::Upstream;
 
@@ -51,4 +53,12 @@ pub fn failure(result: Result<Response, Error>) -> (Step, String) {
         Ok(response) => panic!("should have failed, but was answered with {}", response.status),
         Err(error) => (error.step, error.message),
     }
+}
+
+/// An address at which nobody listens, for as long as the socket lives: it is bound, so nobody else gets the port meanwhile.
+pub fn closed_port() -> (TcpSocket, SocketAddr) {
+    let nobody = TcpSocket::new_v4().unwrap();
+    nobody.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let closed = nobody.local_addr().unwrap();
+    (nobody, closed)
 }

@@ -118,6 +118,13 @@ pub fn text(reply: &Reply) -> String {
     String::from_utf8(reply.body.clone()).unwrap()
 }
 
+/// The id of the run that a page leads to first.
+#[track_caller]
+pub fn first_run(page: &str) -> String {
+    let rest = page.split("/runs/").nth(1).unwrap();
+    rest.split('"').next().unwrap().to_owned()
+}
+
 /// The form token that a page carries.
 pub fn token_of(reply: &Reply) -> String {
     let page = text(reply);

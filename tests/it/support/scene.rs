@@ -87,11 +87,7 @@ impl Place {
             .start()
             .await
             .unwrap();
-        // What a test puts behind the engine's back from here on is not taken for what a stop left.
-        eventually("the background is loaded", || async {
-            engine.services().background.stats().is_loaded
-        })
-        .await;
+        background_loaded(&engine).await;
         let heard = Heard::of(&engine);
         let tenant = engine.store().tenant_by_company_id("1").await.unwrap().unwrap().id;
         let users = engine.store().users(tenant, Page::default()).await.unwrap();
@@ -211,6 +207,14 @@ impl Scene {
         assert!(self.engine.shutdown(PATIENCE).await, "nothing is cut");
         self.place
     }
+}
+
+/// Waits until what a stop left is settled: what a test puts behind the engine's back from then on is not taken for that.
+pub async fn background_loaded(engine: &Engine) {
+    eventually("the background is loaded", || async {
+        engine.services().background.stats().is_loaded
+    })
+    .await;
 }
 
 /// The history of a call, oldest due time first.
